@@ -41,7 +41,7 @@ def build(settings: Settings) -> web.Application:
         ledger.close()
 
     app = web.Application(client_max_size=_LARGEST_REQUEST)
-    app.add_routes(web.post(provider.path, intakes[provider.name]) for provider in providers)
+    app.add_routes(web.post(provider.path, intakes[provider.name].take) for provider in providers)
     app.add_routes(Control(intakes, ledger, receipts).routes())
     app.cleanup_ctx.append(open_and_close)
     return app

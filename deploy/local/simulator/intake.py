@@ -67,7 +67,7 @@ class Intake:
         in_flight = self._counts.in_flight
         self._counts = Counts(in_flight=in_flight, max_in_flight=in_flight)
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def take(self, request: web.Request) -> web.StreamResponse:
         """Answers one call, or breaks it off."""
         self._counts.calls += 1
         self._counts.in_flight += 1
