@@ -1,0 +1,1 @@
+"""What Octavo's services share: domain, messaging, storage, providers. It knows nothing of the services."""

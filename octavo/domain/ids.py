@@ -1,0 +1,106 @@
+"""Ids: UUIDv7 (RFC 9562), whose first 48 bits are the milliseconds since 1970.
+
+Rows insert in order, partitions are ranges of ids, and an id tells its age.
+"""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+from octavo.domain.errors import Invalid, Reason
+
+REQUEST_ID_MAX_AGE = timedelta(hours=24)
+"""Oldest request_id that repeats a call (design, section 3)."""
+REQUEST_ID_MAX_AHEAD = timedelta(minutes=5)
+"""How far a client's clock may be ahead (design, section 3)."""
+
+_VERSION = 0x7
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TIMESTAMP_SHIFT = 80
+_RANDOM_A_SHIFT = 64
+_RANDOM_A_MASK = (1 << 12) - 1
+_RANDOM_B_MASK = (1 << 62) - 1
+_RANDOM_BITS = 74
+_FIXED_BITS = (_VERSION << 76) | (0b10 << 62)
+_HASH_BYTES = 10
+# 24 bits number 16 million rows; the other 50 of the 74 free bits tell jobs of the same millisecond apart.
+_ROW_SHIFT = 50
+_MAX_ROW = (1 << 24) - 1
+
+
+def _assemble(milliseconds: int, random: int) -> UUID:
+    """A UUIDv7 of 48 bits of time and 74 bits of anything, in that order of significance."""
+    return UUID(
+        int=(milliseconds << _TIMESTAMP_SHIFT)
+        | _FIXED_BITS
+        | ((random >> 62) << _RANDOM_A_SHIFT)
+        | (random & _RANDOM_B_MASK)
+    )
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MILLISECOND
+
+
+def uuid7(at: datetime, randomness: bytes) -> UUID:
+    """A new id of this instant. It needs 10 bytes of randomness, of which it uses 74 bits."""
+    random = int.from_bytes(randomness[:_HASH_BYTES], "big")
+    return _assemble(_milliseconds(at), random & ((1 << _RANDOM_BITS) - 1))
+
+
+def time_of(notification_id: UUID) -> datetime:
+    """When the id was made, in UTC, to the millisecond."""
+    return _EPOCH + (notification_id.int >> _TIMESTAMP_SHIFT) * _MILLISECOND
+
+
+def first_id_at(at: datetime) -> UUID:
+    """The smallest id of this instant: where a partition or a range of time begins."""
+    return _assemble(_milliseconds(at), 0)
+
+
+def repeatable_id(request_id: UUID, service_id: UUID, key: bytes) -> UUID:
+    """The notification id of a request_id: always the same, and nobody without the key can foresee it.
+
+    It keeps the time of the request_id. The key has 16 to 64 bytes.
+    """
+    digest = blake2b(service_id.bytes + request_id.bytes, digest_size=_HASH_BYTES, key=key).digest()
+    return _assemble(
+        request_id.int >> _TIMESTAMP_SHIFT,
+        int.from_bytes(digest, "big") & ((1 << _RANDOM_BITS) - 1),
+    )
+
+
+def check_request_id(request_id: str, now: datetime) -> UUID:
+    """The request_id as a UUID.
+
+    Raises Invalid unless it is a UUIDv7, at most 24 h old and at most 5 minutes ahead of `now`.
+    """
+    try:
+        parsed = UUID(request_id)
+    except ValueError:
+        parsed = None
+    # UUID() also reads braces, "urn:uuid:" and missing hyphens; two spellings of one id would be two contents.
+    if parsed is None or len(request_id) != 36 or parsed.version != _VERSION:  # noqa: PLR2004 - the canonical length.
+        raise Invalid.of("request_id", Reason.REQUEST_ID_NOT_UUID7, "request_id must be a UUIDv7")
+    age = _milliseconds(now) - (parsed.int >> _TIMESTAMP_SHIFT)
+    if not -(REQUEST_ID_MAX_AHEAD // _MILLISECOND) <= age <= REQUEST_ID_MAX_AGE // _MILLISECOND:
+        raise Invalid.of(
+            "request_id",
+            Reason.REQUEST_ID_OUT_OF_RANGE,
+            "request_id must be at most 24 hours old and at most 5 minutes ahead",
+        )
+    return parsed
+
+
+def row_id(job_id: UUID, row: int) -> UUID:
+    """The notification id of a row of a CSV job: a pure function, so that reading a job again repeats nothing.
+
+    It keeps the job's time, and the ids of a job are in the order of its rows. Raises ValueError for a row below 0 or
+    above 16,777,215.
+    """
+    if not 0 <= row <= _MAX_ROW:
+        raise ValueError("no job has such a row")
+    digest = blake2b(job_id.bytes + row.to_bytes(3, "big"), digest_size=7).digest()
+    tail = int.from_bytes(digest, "big") & ((1 << _ROW_SHIFT) - 1)
+    return _assemble(job_id.int >> _TIMESTAMP_SHIFT, (row << _ROW_SHIFT) | tail)

@@ -1,0 +1,94 @@
+"""Every reason that an error can give, for programs to act on. docs/errors.md is made from this table."""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Reason(StrEnum):
+    """The `reason` of the ErrorInfo that each error carries; `meaning` explains it in one line."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A member whose value is its name, with its meaning beside it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # Who is calling.
+    UNAUTHENTICATED = "UNAUTHENTICATED", "No API key, or none that is in force."
+    FORBIDDEN = "FORBIDDEN", "The key is valid, but not for this call."
+    SERVICE_SUSPENDED = "SERVICE_SUSPENDED", "The service is suspended: it may look things up, but not send."
+
+    # What is asked for.
+    NOT_FOUND = "NOT_FOUND", "There is no such thing among those of the service."
+    ALREADY_EXISTS = "ALREADY_EXISTS", "Something else has this name already."
+    INVALID_ARGUMENT = "INVALID_ARGUMENT", "A field breaks a rule that has no reason of its own."
+    MISSING_FIELD = "MISSING_FIELD", "A field that is needed is empty."
+    INVALID_ID = "INVALID_ID", "The id is not a UUID."
+    INVALID_ENUM = "INVALID_ENUM", "The number is not one of those the field knows."
+    INVALID_TIMESTAMP = "INVALID_TIMESTAMP", "The time is outside the years 1970 to 9999, or not a time at all."
+    INVALID_TEXT = "INVALID_TEXT", "The text holds a NUL or half a surrogate pair."
+    INVALID_PAGE_SIZE = "INVALID_PAGE_SIZE", "The page size is negative."
+    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN", "The page token is forged, another service's, or for other filters."
+    INVALID_RESUME_TOKEN = "INVALID_RESUME_TOKEN", "The resume token is forged or too old."
+    INVALID_RANGE = "INVALID_RANGE", "The beginning of the range comes after its end, or the range is too long."
+    REFERENCE_TOO_LONG = "REFERENCE_TOO_LONG", "The reference has more than 1,000 characters."
+    TOO_MANY_ITEMS = "TOO_MANY_ITEMS", "The batch has more items than allowed."
+    HEADER_INJECTION = "HEADER_INJECTION", "A line break or control character where a single line is needed."
+
+    # Templates and personalisation.
+    UNKNOWN_TEMPLATE = "UNKNOWN_TEMPLATE", "The service has no such template."
+    WRONG_TEMPLATE_TYPE = "WRONG_TEMPLATE_TYPE", "An SMS template for an email, or the reverse."
+    ARCHIVED_TEMPLATE = "ARCHIVED_TEMPLATE", "The template is archived: it sends nothing any more."
+    MISSING_PERSONALISATION = "MISSING_PERSONALISATION", "A placeholder of the template got no value."
+    CONTENT_TOO_LONG = "CONTENT_TOO_LONG", "The text is longer than its channel carries."
+    EMPTY_CONTENT = "EMPTY_CONTENT", "There is no text to send."
+
+    # Recipients.
+    INVALID_RECIPIENT = "INVALID_RECIPIENT", "The address is not an email address."
+    RECIPIENT_NOT_A_NUMBER = "RECIPIENT_NOT_A_NUMBER", "This is no phone number, or none that is in use."
+    RECIPIENT_TOO_SHORT = "RECIPIENT_TOO_SHORT", "The recipient is too short for its country or kind."
+    RECIPIENT_TOO_LONG = "RECIPIENT_TOO_LONG", "The recipient is too long for its country or kind."
+    RECIPIENT_LETTERS = "RECIPIENT_LETTERS", "A phone number with letters in it."
+    RECIPIENT_UNKNOWN_COUNTRY = "RECIPIENT_UNKNOWN_COUNTRY", "No country has this calling code."
+    RECIPIENT_PREMIUM_RATE = "RECIPIENT_PREMIUM_RATE", "A premium-rate, shared-cost or personal number."
+    RECIPIENT_SATELLITE = "RECIPIENT_SATELLITE", "A satellite or international-network number."
+    RECIPIENT_NO_TEXTS = "RECIPIENT_NO_TEXTS", "A number of a kind that takes no text messages."
+    RECIPIENT_NOT_ALLOWED = "RECIPIENT_NOT_ALLOWED", "A trial service or a team key reaches its guest list only."
+
+    # Sending, again and later.
+    REQUEST_ID_NOT_UUID7 = "REQUEST_ID_NOT_UUID7", "The request_id is not a UUIDv7."
+    REQUEST_ID_OUT_OF_RANGE = "REQUEST_ID_OUT_OF_RANGE", "The request_id is over 24 h old, or over 5 minutes ahead."
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED", "The request_id was used before with another content."
+    SEND_AT_OUT_OF_RANGE = "SEND_AT_OUT_OF_RANGE", "send_at is in the past, or more than 14 days ahead."
+    UNKNOWN_REPLY_TO = "UNKNOWN_REPLY_TO", "reply_to is not one of the service's addresses."
+    UNKNOWN_SMS_SENDER = "UNKNOWN_SMS_SENDER", "sms_sender is not one of the service's senders."
+    NOT_CANCELLABLE = "NOT_CANCELLABLE", "A provider has it, or may have it, or it is settled."
+
+    # Limits.
+    DAILY_LIMIT_EXCEEDED = "DAILY_LIMIT_EXCEEDED", "The service's allowance for the day is used up."
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED", "More calls in a minute than the service may make."
+    TOO_MANY_STREAMS = "TOO_MANY_STREAMS", "The service has as many open streams as it may."
+
+    # CSV jobs.
+    UNKNOWN_JOB = "UNKNOWN_JOB", "The service has no such job."
+    FILE_NOT_FOUND = "FILE_NOT_FOUND", "There is no such file."
+    FILE_CHANGED = "FILE_CHANGED", "The file was replaced after the job was created."
+    FILE_EMPTY = "FILE_EMPTY", "The file has no header, or no row below it."
+    FILE_TOO_LARGE = "FILE_TOO_LARGE", "The file is larger than a job may be."
+    FILE_UNREADABLE = "FILE_UNREADABLE", "The file's encoding or quoting can't be read."
+    TOO_MANY_ROWS = "TOO_MANY_ROWS", "The file has more than 100,000 rows."
+    DUPLICATE_COLUMN = "DUPLICATE_COLUMN", "Two columns have the same name, ignoring case, spaces, - and _."
+    MISSING_COLUMN = "MISSING_COLUMN", "A placeholder, or the recipient, has no column."
+    RAGGED_ROW = "RAGGED_ROW", "The row has more cells than the header."
+    CELL_TOO_LONG = "CELL_TOO_LONG", "The cell is longer than any message."
+
+    # Octavo's own state.
+    QUEUE_UNAVAILABLE = "QUEUE_UNAVAILABLE", "Kafka does not acknowledge: nothing was accepted, try again."
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE", "PostgreSQL does not answer, and this call needs it."
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The store of uploaded files does not answer."
+    UNAVAILABLE = "UNAVAILABLE", "Something Octavo needs does not answer: try again."
+    SHUTTING_DOWN = "SHUTTING_DOWN", "This process is stopping: another one answers."
+    OVERLOADED = "OVERLOADED", "Too much is in flight: try again."
