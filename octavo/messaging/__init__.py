@@ -1,0 +1,62 @@
+"""The consumer loop, and what it needs of a broker: a Source to read from and a Sink to publish to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from octavo.topics import Outgoing
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a source yields: a value and where it stands."""
+
+    partition: Partition
+    offset: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = field(default=())
+    timestamp_ms: int = 0
+
+
+class Source(Protocol):
+    """Where records come from. Used by one thread."""
+
+    def poll(self, seconds: float) -> Sequence[Record]:
+        """The next records, in order within a partition; empty if none came within so many seconds.
+
+        Raises Unavailable when the broker can't be asked.
+        """
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Says that all below these offsets is done.
+
+        A partition that belongs to another member by now is left out: its new owner handles the records again.
+        Raises Unavailable when the broker does not answer.
+        """
+
+    def hold(self, seconds: float) -> None:
+        """Waits without reading on, and stays a member of the group meanwhile."""
+
+    def owned(self) -> frozenset[Partition]:
+        """The partitions that this member reads now."""
+
+    def close(self) -> None:
+        """Leaves the group, so that another member takes over at once."""
+
+
+class Sink(Protocol):
+    """Where messages go. Used by many threads."""
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publishes all and waits until every in-sync replica has them.
+
+        Raises Unavailable if any was not acknowledged; some may be there nevertheless.
+        """

@@ -1,0 +1,32 @@
+"""`python -m octavo.messaging create-topics`: creates the topics that are missing."""
+
+import typer
+
+from octavo.config import load
+from octavo.messaging.kafka.administration import create_topics, missing_topics
+from octavo.messaging.security import KafkaConnection
+
+commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Kafka topics.")
+
+
+@commands.command("create-topics")
+def create(replication: int = 1, partitions: int = 0) -> None:
+    """Creates every topic that is missing, its dead-letter topic too; `partitions` 0 means as the code says."""
+    (settings,) = load(KafkaConnection)
+    created = create_topics(
+        settings.kafka_bootstrap, settings.security(), replication=replication, partitions=partitions
+    )
+    typer.echo(f"{len(created)} topics created: {', '.join(created) or 'all were there'}")
+
+
+@commands.command("check-topics")
+def check() -> None:
+    """Names the topics that are missing; status 1 if there are any."""
+    (settings,) = load(KafkaConnection)
+    missing = missing_topics(settings.kafka_bootstrap, settings.security())
+    typer.echo(", ".join(missing) or "all topics are there")
+    raise typer.Exit(1 if missing else 0)
+
+
+if __name__ == "__main__":
+    commands()

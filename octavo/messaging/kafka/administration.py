@@ -1,0 +1,78 @@
+"""Topics: created explicitly, and compared with what the code expects."""
+
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from octavo import topics
+from octavo.domain.errors import Unavailable
+from octavo.messaging.security import RECONNECT, KafkaSecurity
+
+DEAD_RETENTION = timedelta(days=30)
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+def create_topics(bootstrap: str, security: KafkaSecurity, *, replication: int = 1, partitions: int = 0) -> list[str]:
+    """Creates the topics that are missing, and names them. `partitions` overrides the count of the code.
+
+    Raises Unavailable while no broker answers.
+    """
+    with closing(_admin(bootstrap, security)) as admin:
+        try:
+            there = set(admin.list_topics())
+            missing = {name: options for name, options in _wanted(replication, partitions).items() if name not in there}
+            if missing:
+                admin.create_topics(missing)
+        except TopicAlreadyExistsError:
+            # Another process made one in the meantime: what it left is created by the next round.
+            return create_topics(bootstrap, security, replication=replication, partitions=partitions)
+        except KafkaError as error:
+            raise Unavailable(f"topics can't be created: {type(error).__name__}") from error
+    return sorted(missing)
+
+
+def missing_topics(bootstrap: str, security: KafkaSecurity) -> list[str]:
+    """The topics of the code that the broker lacks. Raises Unavailable while no broker answers."""
+    with closing(_admin(bootstrap, security)) as admin:
+        try:
+            there = set(admin.list_topics())
+        except KafkaError as error:
+            raise Unavailable(f"topics can't be listed: {type(error).__name__}") from error
+    return [name for name in topics.names() if name not in there]
+
+
+def _wanted(replication: int, partitions: int) -> dict[str, dict[str, Any]]:
+    wanted: dict[str, dict[str, Any]] = {}
+    for topic in topics.ALL:
+        wanted[topic.name] = _options(partitions or topic.partitions, replication, topic.retention)
+        wanted[topic.dead] = _options(1, replication, DEAD_RETENTION)
+    return wanted
+
+
+def _options(partitions: int, replication: int, retention: timedelta) -> dict[str, Any]:
+    return {
+        "num_partitions": partitions,
+        "replication_factor": replication,
+        "configs": {
+            "retention.ms": str(int(retention.total_seconds() * 1000)),
+            "cleanup.policy": "delete",
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "min.insync.replicas": "2" if replication > 2 else "1",  # noqa: PLR2004
+        },
+    }
+
+
+def _admin(bootstrap: str, security: KafkaSecurity) -> Any:
+    try:
+        return KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","),
+            client_id="octavo",
+            request_timeout_ms=10_000,
+            **RECONNECT,
+            **security.options(),
+        )
+    except KafkaError as error:
+        raise Unavailable(f"no broker answers: {type(error).__name__}") from error

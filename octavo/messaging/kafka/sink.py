@@ -1,0 +1,68 @@
+"""Kafka's Sink, through kafka-python.
+
+Defaults overridden on purpose: acknowledged by all in-sync replicas, no automatic topics, short reconnects.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from octavo.domain.errors import Unavailable
+from octavo.messaging.security import RECONNECT, KafkaSecurity
+from octavo.topics import Outgoing
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+DELIVERY_SECONDS = 20.0
+"""How long a message is offered to the broker before it counts as not acknowledged."""
+
+
+def producer(bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 2, delivery_seconds: float = DELIVERY_SECONDS) -> Any:
+    """A producer that waits for every in-sync replica. Raises Unavailable while no broker answers."""
+    try:
+        return KafkaProducer(
+            bootstrap_servers=bootstrap.split(","),
+            client_id="octavo",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=linger_ms,
+            batch_size=256 * 1024,
+            max_request_size=MAX_REQUEST_BYTES,
+            # Metadata is fetched at the start: no later call waits long for it.
+            max_block_ms=2000,
+            request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - linger_ms - 1),
+            delivery_timeout_ms=int(delivery_seconds * 1000),
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+            **RECONNECT,
+            **security.options(),
+        )
+    except KafkaError as error:
+        raise Unavailable(f"no broker answers: {type(error).__name__}") from error
+
+
+class KafkaSink:
+    """A Sink over a producer. Batches of many threads travel together."""
+
+    def __init__(self, bootstrap: str, security: KafkaSecurity | None = None) -> None:
+        self._producer = producer(bootstrap, security or KafkaSecurity.plain())
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publishes all and waits until every in-sync replica has them. Raises Unavailable otherwise."""
+        try:
+            futures = [
+                self._producer.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages
+            ]
+            deadline = monotonic() + DELIVERY_SECONDS + 5
+            for future in futures:
+                future.get(timeout=max(0.1, deadline - monotonic()))
+        except (KafkaError, TimeoutError) as error:
+            raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Sends what is buffered, and ends."""
+        with suppress(KafkaError):
+            self._producer.close(timeout=DELIVERY_SECONDS)

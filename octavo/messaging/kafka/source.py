@@ -1,0 +1,163 @@
+"""Kafka's Source, through kafka-python.
+
+Defaults overridden on purpose: no automatic commits, from the earliest record, no automatic topics, short reconnects (a
+broker that is back is found within a second or two).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from threading import Event
+from time import monotonic
+from typing import Any
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from octavo.domain.errors import Unavailable
+from octavo.messaging import Partition, Record
+from octavo.messaging.security import RECONNECT, KafkaSecurity
+
+
+class KafkaSource:
+    """A Source over a consumer group. Made at the first poll, so that a process can start before its broker."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        group: str,
+        topics: Sequence[str],
+        *,
+        security: KafkaSecurity | None = None,
+        at_most: int = 500,
+        on_lost: Callable[[frozenset[Partition]], None] = lambda _lost: None,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._topics = tuple(topics)
+        self._security = security or KafkaSecurity.plain()
+        self._at_most = at_most
+        self._on_lost = on_lost
+        self._consumer: Any = None
+        self._owned: frozenset[Partition] = frozenset()
+        self._early: list[Record] = []
+
+    def poll(self, seconds: float) -> Sequence[Record]:
+        """The next records. Raises Unavailable while no broker answers."""
+        if self._early:
+            early, self._early = self._early, []
+            return early
+        consumer = self._open()
+        try:
+            polled = consumer.poll(timeout_ms=int(seconds * 1000), max_records=self._at_most)
+        except KafkaError as error:
+            raise Unavailable(f"can't poll: {type(error).__name__}") from error
+        finally:
+            self._note_ownership(consumer)
+        return [_record(record) for records in polled.values() for record in records]
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commits what still belongs to this member. Raises Unavailable when the coordinator does not answer."""
+        if self._consumer is None:
+            return
+        mine = {
+            TopicPartition(*partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+            if partition in self.owned()
+        }
+        if not mine:
+            return
+        try:
+            self._consumer.commit(mine, timeout_ms=10_000)
+        except CommitFailedError:
+            # The group moved on without this member: the new owner handles these records again, which is harmless.
+            return
+        except KafkaError as error:
+            raise Unavailable(f"can't commit: {type(error).__name__}") from error
+
+    def hold(self, seconds: float) -> None:
+        """Waits with all partitions paused, polling on so that the group keeps this member."""
+        until = monotonic() + seconds
+        pause = Event()
+        while (left := until - monotonic()) > 0:
+            if self._consumer is None:
+                pause.wait(left)
+                continue
+            try:
+                self._consumer.pause(*self._consumer.assignment())
+                # A partition that came in this moment is not paused yet: its records wait for the next poll.
+                polled = self._consumer.poll(timeout_ms=int(min(left, 0.5) * 1000), max_records=self._at_most)
+                self._early += [_record(record) for records in polled.values() for record in records]
+            except KafkaError:
+                pause.wait(min(left, 0.5))
+        if self._consumer is not None:
+            with suppress(KafkaError):
+                self._consumer.resume(*self._consumer.paused())
+            self._note_ownership(self._consumer)
+
+    def pause(self, partitions: frozenset[Partition]) -> None:
+        """Reads these no further until resumed."""
+        mine = partitions & self.owned()
+        if self._consumer is not None and mine:
+            self._consumer.pause(*(TopicPartition(*partition) for partition in mine))
+
+    def resume(self) -> None:
+        """Reads on everywhere."""
+        if self._consumer is not None and (paused := self._consumer.paused()):
+            self._consumer.resume(*paused)
+
+    def owned(self) -> frozenset[Partition]:
+        """The partitions assigned at the last poll."""
+        return self._owned
+
+    def close(self) -> None:
+        """Leaves the group."""
+        if self._consumer is not None:
+            with suppress(KafkaError):
+                self._consumer.close(autocommit=False, timeout_ms=5000)
+            self._consumer = None
+
+    def _open(self) -> Any:
+        if self._consumer is None:
+            try:
+                self._consumer = KafkaConsumer(
+                    *self._topics,
+                    bootstrap_servers=self._bootstrap.split(","),
+                    client_id="octavo",
+                    group_id=self._group,
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    allow_auto_create_topics=False,
+                    max_poll_records=self._at_most,
+                    fetch_max_wait_ms=100,
+                    # A member that is killed is missed after this; work in hand is published and committed far sooner.
+                    session_timeout_ms=10_000,
+                    heartbeat_interval_ms=2_000,
+                    max_poll_interval_ms=120_000,
+                    metrics_enabled=False,
+                    **RECONNECT,
+                    **self._security.options(),
+                )
+            except KafkaError as error:
+                raise Unavailable(f"no broker answers: {type(error).__name__}") from error
+        return self._consumer
+
+    def _note_ownership(self, consumer: Any) -> None:
+        try:
+            now = frozenset(Partition(p.topic, p.partition) for p in consumer.assignment())
+        except (KafkaError, IllegalStateError):
+            return
+        lost, self._owned = self._owned - now, now
+        if lost:
+            self._early = [record for record in self._early if record.partition not in lost]
+            self._on_lost(lost)
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        Partition(record.topic, record.partition),
+        record.offset,
+        record.key or b"",
+        record.value or b"",
+        tuple(record.headers or ()),
+        record.timestamp or 0,
+    )

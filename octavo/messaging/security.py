@@ -1,0 +1,51 @@
+"""How a process reaches Kafka: plain inside one machine, TLS with SASL elsewhere."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from octavo.config import KafkaSettings
+
+RECONNECT = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 1000, "retry_backoff_ms": 100}
+"""A broker that is back is found within a second or two."""
+
+
+class KafkaConnection(KafkaSettings):
+    """Kafka, with its security."""
+
+    kafka_ca_file: str = Field(default="", description="Certificate authority of the brokers, PEM; TLS when set.")
+    kafka_username: str = Field(default="", description="SASL user name; SCRAM-SHA-512 when set.")
+    kafka_password: SecretStr = Field(default=SecretStr(""), description="SASL password.")
+
+    def security(self) -> "KafkaSecurity":
+        """What the connections need."""
+        return KafkaSecurity(self.kafka_ca_file, self.kafka_username, self.kafka_password.get_secret_value())
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSecurity:
+    """Certificate authority and credentials; empty where there are none."""
+
+    ca_file: str
+    username: str
+    password: str
+
+    @classmethod
+    def plain(cls) -> "KafkaSecurity":
+        """Neither TLS nor credentials."""
+        return cls("", "", "")
+
+    def options(self) -> dict[str, Any]:
+        """The options of a kafka-python client."""
+        options: dict[str, Any] = {}
+        if self.ca_file:
+            options["ssl_cafile"] = self.ca_file
+        if self.username:
+            options |= {
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password,
+            }
+        options["security_protocol"] = ("SASL_" if self.username else "") + ("SSL" if self.ca_file else "PLAINTEXT")
+        return options

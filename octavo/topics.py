@@ -1,0 +1,119 @@
+"""Every topic: its name, what it carries, its key, its partitions and how long it is kept.
+
+The eight lane topics are fixed; the first of a lane carries what is to be persisted, the second what is to be sent.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from octavo.domain.errors import Malformed
+from octavo.domain.notification import NotificationType
+from octavo.v1.messages_pb2 import JobMessage, NotificationMessage, ReceiptMessage
+
+M = TypeVar("M", bound=Message)
+
+DEAD_SUFFIX = ".dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish: what a handler returns instead of holding a producer."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[M]):
+    """A topic and what travels on it."""
+
+    name: str
+    message: type[M]
+    key: Callable[[M], bytes]
+    partitions: int = 8
+    retention: timedelta = field(default=timedelta(days=7))
+
+    @property
+    def dead(self) -> str:
+        """The topic of its records that can't be handled."""
+        return self.name + DEAD_SUFFIX
+
+    def decode(self, value: bytes | None) -> M:
+        """The message in a record's value. Raises Malformed if it is not one."""
+        if not value:
+            raise Malformed(f"{self.name}: the record has no value")
+        try:
+            return self.message.FromString(value)
+        except DecodeError as error:
+            raise Malformed(f"{self.name}: the value is no {self.message.DESCRIPTOR.name}") from error
+
+
+def _id_of_notification(message: NotificationMessage) -> bytes:
+    return message.id
+
+
+def _id_of_job(message: JobMessage) -> bytes:
+    return message.job_id
+
+
+def _subject_of_receipt(message: ReceiptMessage) -> bytes:
+    return message.notification_id or message.provider_reference.encode()
+
+
+DB_SMS = Topic("db-sms", NotificationMessage, _id_of_notification)
+DB_EMAIL = Topic("db-email", NotificationMessage, _id_of_notification)
+SEND_SMS = Topic("send-sms", NotificationMessage, _id_of_notification)
+SEND_EMAIL = Topic("send-email", NotificationMessage, _id_of_notification)
+BULK_SMS = Topic("bulk-sms", NotificationMessage, _id_of_notification)
+BULK_EMAIL = Topic("bulk-email", NotificationMessage, _id_of_notification)
+SMS = Topic("sms", NotificationMessage, _id_of_notification)
+EMAIL = Topic("email", NotificationMessage, _id_of_notification)
+JOBS = Topic("jobs", JobMessage, _id_of_job)
+RECEIPTS = Topic("receipts", ReceiptMessage, _subject_of_receipt)
+
+ALL: tuple[Topic[Message], ...] = (
+    DB_SMS, DB_EMAIL, SEND_SMS, SEND_EMAIL, BULK_SMS, BULK_EMAIL, SMS, EMAIL, JOBS, RECEIPTS,
+)  # type: ignore[assignment]  # fmt: skip
+BY_NAME = {topic.name: topic for topic in ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One way through Octavo: from the topic of what is to be persisted to the topic of what is to be sent."""
+
+    origin: str
+    type: NotificationType
+    persist: Topic[NotificationMessage]
+    send: Topic[NotificationMessage]
+
+
+LANES = (
+    Lane("api", NotificationType.SMS, DB_SMS, SEND_SMS),
+    Lane("api", NotificationType.EMAIL, DB_EMAIL, SEND_EMAIL),
+    Lane("csv", NotificationType.SMS, BULK_SMS, SMS),
+    Lane("csv", NotificationType.EMAIL, BULK_EMAIL, EMAIL),
+)
+
+
+def lane_of(notification_type: NotificationType, *, in_job: bool) -> Lane:
+    """The lane of a notification: the CSV lane for the row of a job, else the API lane."""
+    origin = "csv" if in_job else "api"
+    return next(lane for lane in LANES if lane.type is notification_type and lane.origin == origin)
+
+
+def to(topic: Topic[M], message: M, headers: tuple[tuple[str, bytes], ...] = ()) -> Outgoing:
+    """A message for a topic, keyed as the topic says."""
+    return Outgoing(topic.name, topic.key(message), message.SerializeToString(), headers)
+
+
+def names() -> Iterator[str]:
+    """Every topic name, the dead-letter topics too."""
+    for topic in ALL:
+        yield topic.name
+        yield topic.dead
