@@ -1,0 +1,69 @@
+"""How Octavo's values lie in the database, and how rows become messages again."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from octavo.domain.notification import KeyType, NotificationType, Status
+from octavo.v1 import notification_pb2 as pb
+from octavo.v1.messages_pb2 import NotificationMessage
+
+STATUS = {
+    Status(name.removeprefix("NOTIFICATION_STATUS_").lower().replace("_", "-")): pb.NotificationStatus.Value(name)
+    for name in pb.NotificationStatus.keys()  # noqa: SIM118 - an enum wrapper is no mapping
+    if not name.endswith("UNSPECIFIED")
+}
+TYPE = {NotificationType.SMS: pb.NOTIFICATION_TYPE_SMS, NotificationType.EMAIL: pb.NOTIFICATION_TYPE_EMAIL}
+KEY_TYPE = {KeyType.LIVE: pb.KEY_TYPE_LIVE, KeyType.TEAM: pb.KEY_TYPE_TEAM, KeyType.TEST: pb.KEY_TYPE_TEST}
+
+STATUS_OF = {number: status for status, number in STATUS.items()}
+TYPE_OF = {number: kind for kind, number in TYPE.items()}
+KEY_TYPE_OF = {number: kind for kind, number in KEY_TYPE.items()}
+
+
+def instant(micros: int) -> datetime:
+    """A time from microseconds since 1970."""
+    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+
+
+def micros(at: datetime) -> int:
+    """A time as microseconds since 1970."""
+    return round(at.timestamp() * 1_000_000)
+
+
+# What a row needs to become a message again.
+MESSAGE_COLUMNS = (
+    "n.id, n.service_id, n.notification_type, n.template_id, n.template_version, n.key_type, n.sealed, n.recipient_hash, "
+    "n.content_hash, n.reference, n.created_at, n.send_at, n.reply_to, n.sms_sender, n.job_id, n.job_row, n.parts, n.encoding"
+)
+
+
+def message_of(row: Row[Any]) -> NotificationMessage:
+    """The message of a row that was selected with MESSAGE_COLUMNS."""
+    return NotificationMessage(
+        id=row.id.bytes,
+        service_id=row.service_id.bytes,
+        type=TYPE[NotificationType(row.notification_type)],
+        template_id=row.template_id.bytes,
+        template_version=row.template_version,
+        key_type=KEY_TYPE[KeyType(row.key_type)],
+        sealed=bytes(row.sealed or b""),
+        recipient_hash=bytes(row.recipient_hash or b""),
+        content_hash=bytes(row.content_hash),
+        reference=row.reference or "",
+        created_at_micros=micros(row.created_at),
+        send_at_micros=micros(row.send_at) if row.send_at else 0,
+        reply_to=row.reply_to,
+        sms_sender=row.sms_sender,
+        job_id=row.job_id.bytes if row.job_id else b"",
+        job_row=row.job_row or 0,
+        parts=row.parts,
+        encoding=row.encoding,
+    )
+
+
+def uuid_text(value: bytes) -> str:
+    """A UUID's text, of its 16 bytes. Raises ValueError if there are not 16."""
+    return str(UUID(bytes=value))

@@ -1,0 +1,129 @@
+"""Rows whose time has come, and the sweeps: each statement can be repeated, by any number of processes at once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from octavo.storage.columns import MESSAGE_COLUMNS, message_of
+from octavo.storage.insert import RESCUE_AFTER
+from octavo.telemetry.measured import measured
+from octavo.v1.messages_pb2 import NotificationMessage
+
+RECEIPT_WAIT = timedelta(hours=72)
+"""Without a receipt for so long a notification counts as a temporary failure (facts of the field)."""
+
+UNCONFIRMED_WAIT = timedelta(minutes=10)
+"""How long a receipt may resolve an unconfirmed send before the service's policy does."""
+
+# The row is pushed on before it is published: a crash in between costs a wait, never the notification.
+_DUE = text(f"""
+WITH picked AS MATERIALIZED (
+    SELECT id, status FROM notifications WHERE next_attempt_at <= now()
+    ORDER BY next_attempt_at LIMIT :at_most FOR UPDATE SKIP LOCKED
+), changed AS (
+    UPDATE notifications n
+    SET status = CASE WHEN p.status = 'scheduled' THEN 'created' ELSE p.status END,
+        due = true, next_attempt_at = now() + :again_after, updated_at = now()
+    FROM picked p WHERE n.id = p.id
+    RETURNING {MESSAGE_COLUMNS}, p.status AS was
+), remembered AS (
+    UPDATE notification_history h SET status = 'created', updated_at = now()
+    FROM changed c WHERE h.id = c.id AND c.was = 'scheduled'
+), moved AS (
+    INSERT INTO notification_moves (notification_id, service_id, status)
+    SELECT id, service_id, 'created' FROM changed WHERE was = 'scheduled'
+)
+SELECT * FROM changed
+""")  # noqa: S608 - of constants
+
+_SWEEP = """
+WITH picked AS MATERIALIZED (
+    SELECT n.id, n.status FROM notifications n {join}
+    WHERE {condition}
+    LIMIT :at_most FOR UPDATE OF n SKIP LOCKED
+), changed AS (
+    UPDATE notifications n SET {change}, updated_at = now()
+    FROM picked p WHERE n.id = p.id
+    RETURNING n.id, n.service_id, n.notification_type, n.status, n.status_reason, n.completed_at, n.provider, p.status AS was
+), remembered AS (
+    UPDATE notification_history h
+    SET status = c.status, status_reason = c.status_reason, completed_at = c.completed_at, updated_at = now()
+    FROM changed c WHERE h.id = c.id
+), moved AS (
+    INSERT INTO notification_moves (notification_id, service_id, status, reason)
+    SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
+)
+SELECT id, notification_type, provider FROM changed
+"""
+
+# The claim's token stays: an outcome that comes late after all is still recorded.
+_EXPIRED = text(
+    _SWEEP.format(
+        join="",
+        condition="n.claim_expires_at < now()",
+        change="status = CASE WHEN n.status = 'created' THEN 'sending' ELSE n.status END, claim_expires_at = NULL, "
+        "unconfirmed_at = CASE WHEN n.status IN ('created', 'sending') THEN now() END, "
+        "sent_at = coalesce(n.sent_at, now()), "
+        "status_reason = CASE WHEN n.status IN ('created', 'sending') THEN 'unconfirmed: the claim ran out' "
+        "ELSE n.status_reason END",
+    )
+)
+_GIVE_UP = text(
+    _SWEEP.format(
+        join="JOIN services s ON s.id = n.service_id",
+        condition="n.unconfirmed_at < now() - CAST(:wait AS interval) AND n.status = 'sending' AND NOT n.resend "
+        "AND s.unconfirmed_policy = 'FAIL'",
+        change="status = 'technical-failure', unconfirmed_at = NULL, completed_at = now(), "
+        "status_reason = 'unconfirmed: no receipt came'",
+    )
+)
+_SEND_AGAIN = text(
+    _SWEEP.format(
+        join="JOIN services s ON s.id = n.service_id",
+        condition="n.unconfirmed_at < now() - CAST(:wait AS interval) AND n.status = 'sending' AND NOT n.resend "
+        "AND s.unconfirmed_policy = 'RESEND'",
+        change="resend = true, due = true, next_attempt_at = now()",
+    )
+)
+_NO_RECEIPT = text(
+    _SWEEP.format(
+        join="",
+        condition="n.status IN ('sending', 'pending') AND n.sent_at < now() - CAST(:wait AS interval) "
+        "AND n.unconfirmed_at IS NULL",
+        change="status = 'temporary-failure', completed_at = now(), status_reason = 'no receipt within 72 hours'",
+    )
+)
+
+
+@measured
+def take_due_notifications(
+    connection: Connection, at_most: int = 500, again_after: timedelta = RESCUE_AFTER
+) -> list[NotificationMessage]:
+    """Those to publish now, oldest first. If they are not claimed, they come again after a while."""
+    rows = connection.execute(_DUE, {"at_most": at_most, "again_after": again_after})
+    return [message_of(row) for row in rows]
+
+
+@measured
+def mark_expired_claims(connection: Connection, at_most: int = 500) -> Sequence[str]:
+    """Claims that ran out without an outcome become unconfirmed sends; their ids."""
+    return [str(row.id) for row in connection.execute(_EXPIRED, {"at_most": at_most})]
+
+
+@measured
+def fail_unconfirmed(connection: Connection, wait: timedelta = UNCONFIRMED_WAIT, at_most: int = 500) -> Sequence[str]:
+    """Ends unconfirmed sends of services with the policy FAIL; their ids."""
+    return [str(row.id) for row in connection.execute(_GIVE_UP, {"wait": wait, "at_most": at_most})]
+
+
+@measured
+def resend_unconfirmed(connection: Connection, wait: timedelta = UNCONFIRMED_WAIT, at_most: int = 500) -> Sequence[str]:
+    """Makes unconfirmed sends of services with the policy RESEND due again; their ids."""
+    return [str(row.id) for row in connection.execute(_SEND_AGAIN, {"wait": wait, "at_most": at_most})]
+
+
+@measured
+def fail_without_receipt(connection: Connection, wait: timedelta = RECEIPT_WAIT, at_most: int = 500) -> Sequence[str]:
+    """Ends those that no receipt came for; their ids. A later receipt still counts."""
+    return [str(row.id) for row in connection.execute(_NO_RECEIPT, {"wait": wait, "at_most": at_most})]

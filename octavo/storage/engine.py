@@ -1,0 +1,34 @@
+"""The connection pool."""
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30
+
+
+def engine(url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: str = "octavo") -> Engine:
+    """A pool of at most so many connections; who finds none free within the wait gets an error.
+
+    A connection that died is noticed when it is used: the work is then done again, as for any other absence.
+    """
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg2"),
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=wait_seconds,
+        pool_use_lifo=True,
+        pool_recycle=1800,
+        # SQL text and values stay out of errors: the values are personal data.
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": application,
+            "options": f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c timezone=UTC -c jit=off",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            # A server that stands still (not one that is gone) is noticed by this.
+            "tcp_user_timeout": 15_000,
+        },
+    )

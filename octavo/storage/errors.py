@@ -1,0 +1,29 @@
+"""A database's errors, translated once, at the edge."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, exc
+
+from octavo.domain.errors import Malformed, Unavailable
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction, committed at the end.
+
+    Raises Unavailable when the database can't be reached, has no connection left, or is shutting down; Malformed when it
+    refuses a value.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (exc.DataError, exc.IntegrityError) as error:
+        # The driver's text can hold the values, which are personal data: only its kind goes on.
+        raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
+        raise Unavailable(f"the database is away: {type(error).__name__}") from None
+    except exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the database closed the connection") from None
+        raise

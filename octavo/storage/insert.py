@@ -1,0 +1,104 @@
+"""Persisting accepted notifications: both tables and the first move, one statement for a batch."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from octavo.domain.errors import Malformed
+from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF, instant, uuid_text
+from octavo.telemetry.measured import measured
+from octavo.v1.messages_pb2 import NotificationMessage
+
+RESCUE_AFTER = timedelta(minutes=15)
+"""How long a row may wait for its first attempt before the due loop publishes it again."""
+
+_COLUMNS = {
+    "id": "uuid", "service_id": "uuid", "notification_type": "text", "key_type": "text", "template_id": "uuid",
+    "template_version": "integer", "job_id": "uuid", "job_row": "integer", "reference": "text", "sealed": "bytea",
+    "recipient_hash": "bytea", "content_hash": "bytea", "parts": "smallint", "encoding": "smallint", "reply_to": "text",
+    "sms_sender": "text", "created_at": "timestamptz", "send_at": "timestamptz",
+}  # fmt: skip
+_NAMES = ", ".join(_COLUMNS)
+_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
+
+# Notifications whose time is yet to come are `scheduled`; the due loop finds both kinds by next_attempt_at.
+_INSERT = text(f"""
+WITH input AS MATERIALIZED (
+    SELECT *, CASE WHEN send_at > now() THEN 'scheduled' ELSE 'created' END AS status
+    FROM unnest({_ARRAYS}) AS given ({_NAMES})
+), fresh AS (
+    INSERT INTO notifications ({_NAMES}, status, due, next_attempt_at)
+    SELECT {_NAMES}, status, status = 'created', CASE WHEN status = 'scheduled' THEN send_at ELSE now() + :rescue_after END FROM input
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, service_id, status
+), remembered AS (
+    INSERT INTO notification_history
+        (id, service_id, notification_type, status, key_type, template_id, template_version, job_id, job_row, parts,
+         created_at, send_at)
+    SELECT i.id, i.service_id, i.notification_type, i.status, i.key_type, i.template_id, i.template_version, i.job_id,
+           i.job_row, i.parts, i.created_at, i.send_at
+    FROM input i JOIN fresh USING (id)
+    ON CONFLICT (id) DO NOTHING
+), moved AS (
+    INSERT INTO notification_moves (notification_id, service_id, status)
+    SELECT id, service_id, status FROM fresh
+)
+SELECT i.id,
+       fresh.id IS NOT NULL AS fresh,
+       coalesce(there.status, i.status) AS status,
+       there.content_hash IS NOT NULL AND there.content_hash <> i.content_hash AS other_content
+FROM input i
+LEFT JOIN fresh ON fresh.id = i.id
+LEFT JOIN notifications there ON there.id = i.id AND fresh.id IS NULL
+""")  # noqa: S608 - of constants
+
+
+class Inserted:
+    """What became of one message of a batch."""
+
+    __slots__ = ("fresh", "other_content", "status")
+
+    def __init__(self, status: str, *, fresh: bool, other_content: bool) -> None:
+        self.status = status
+        self.fresh = fresh
+        self.other_content = other_content
+
+
+@measured
+def insert_notifications(connection: Connection, messages: Sequence[NotificationMessage]) -> dict[bytes, Inserted]:
+    """Writes the rows that are not there yet, and tells of each id how it stands now.
+
+    The messages must have different ids. Raises Malformed if one violates the schema.
+    """
+    rows = connection.execute(_INSERT, _arrays(messages) | {"rescue_after": RESCUE_AFTER})
+    return {
+        row.id.bytes: Inserted(row.status, fresh=row.fresh, other_content=bool(row.other_content)) for row in rows
+    }
+
+
+def _arrays(messages: Sequence[NotificationMessage]) -> dict[str, Any]:
+    try:
+        return {
+            "id": [uuid_text(m.id) for m in messages],
+            "service_id": [uuid_text(m.service_id) for m in messages],
+            "notification_type": [TYPE_OF[m.type].value for m in messages],
+            "key_type": [KEY_TYPE_OF[m.key_type].value for m in messages],
+            "template_id": [uuid_text(m.template_id) for m in messages],
+            "template_version": [m.template_version for m in messages],
+            "job_id": [uuid_text(m.job_id) if m.job_id else None for m in messages],
+            "job_row": [m.job_row if m.job_id else None for m in messages],
+            "reference": [m.reference or None for m in messages],
+            "sealed": [m.sealed for m in messages],
+            "recipient_hash": [m.recipient_hash for m in messages],
+            "content_hash": [m.content_hash for m in messages],
+            "parts": [m.parts for m in messages],
+            "encoding": [m.encoding for m in messages],
+            "reply_to": [m.reply_to for m in messages],
+            "sms_sender": [m.sms_sender for m in messages],
+            "created_at": [instant(m.created_at_micros) for m in messages],
+            "send_at": [instant(m.send_at_micros) if m.send_at_micros else None for m in messages],
+        }
+    except (KeyError, ValueError, OverflowError, OSError) as error:
+        raise Malformed(f"a notification violates the schema: {type(error).__name__}") from error

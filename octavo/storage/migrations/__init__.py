@@ -1,0 +1,36 @@
+"""The schema's history: one file a step, expand first and contract a release later."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+# Any constant will do: it keeps two migrations from running at once.
+LOCK = 817_423_001
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, on a connection."""
+    configured = Config()
+    configured.set_main_option("script_location", str(Path(__file__).parent))
+    configured.attributes["connection"] = connection
+    return configured
+
+
+def upgrade(connection: Connection) -> None:
+    """Brings the database to the newest schema. Two at once wait for each other."""
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+    command.upgrade(config(connection), "head")
+
+
+def newest() -> str:
+    """The schema that this code wants."""
+    return ScriptDirectory.from_config(config()).get_current_head() or ""
+
+
+def current(connection: Connection) -> str:
+    """The schema that the database has; empty for none."""
+    return MigrationContext.configure(connection).get_current_revision() or ""

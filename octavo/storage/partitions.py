@@ -1,0 +1,55 @@
+"""Partitions of the big tables, by the time in the ids: made ahead, and dropped when all in them is past its retention."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from octavo.domain.ids import first_id_at
+
+DAILY = ("notifications", "notification_moves")
+MONTHLY = ("notification_history",)
+DAYS_AHEAD = 7
+
+
+def ensure(connection: Connection, now: datetime, days_ahead: int = DAYS_AHEAD) -> list[str]:
+    """Makes the partitions from yesterday to so many days ahead, and names the new ones. Can be repeated by anybody.
+
+    What comes without a partition of its own goes to the default one, and is never lost.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(817423002)"))
+    days = [now.date() + timedelta(days=offset) for offset in range(-1, days_ahead + 1)]
+    wanted = {(table, day, day + timedelta(days=1)) for table in DAILY for day in days}
+    wanted |= {(table, day.replace(day=1), _next_month(day)) for table in MONTHLY for day in days}
+    there = set(connection.execute(text("SELECT relname FROM pg_class WHERE relispartition")).scalars())
+    made = []
+    for table, start, end in sorted(wanted):
+        name = partition_name(table, start)
+        if name in there or _default_holds(connection, table, start, end):
+            continue
+        connection.exec_driver_sql(
+            f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{_id_at(start)}') TO ('{_id_at(end)}')"
+        )
+        made.append(name)
+    return made
+
+
+def partition_name(table: str, start: date) -> str:
+    """The partition that begins on a day."""
+    return f"{table}_{start:%Y%m%d}"
+
+
+def _default_holds(connection: Connection, table: str, start: date, end: date) -> bool:
+    query = text(f"SELECT EXISTS (SELECT FROM {table}_default WHERE {_key(table)} >= :start AND {_key(table)} < :end)")  # noqa: S608
+    return bool(connection.execute(query, {"start": _id_at(start), "end": _id_at(end)}).scalar())
+
+
+def _key(table: str) -> str:
+    return "notification_id" if table == "notification_moves" else "id"
+
+
+def _id_at(day: date) -> str:
+    return str(first_id_at(datetime(day.year, day.month, day.day, tzinfo=UTC)))
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

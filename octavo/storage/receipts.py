@@ -1,0 +1,183 @@
+"""Moving notifications by receipts, in batches; and holding receipts for what is not known yet."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from octavo.domain.notification import FINAL, Status, settle
+from octavo.storage.columns import STATUS_OF, instant
+from octavo.telemetry.measured import measured
+from octavo.v1.messages_pb2 import ReceiptMessage
+
+HOLD_FOR = timedelta(hours=72)
+"""How long a receipt for an unknown notification is kept."""
+
+_FIND = text("""
+SELECT id, status, claim_token IS NOT NULL AS claimed, provider_reference, notification_type, created_at
+FROM notifications WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
+""")
+_RESOLVE = text("""
+SELECT id, provider_reference FROM notifications WHERE provider_reference = ANY(CAST(:references AS text[]))
+""")
+_ADVANCE = text("""
+WITH input AS MATERIALIZED (
+    SELECT * FROM unnest(
+        CAST(:id AS uuid[]), CAST(:was AS text[]), CAST(:status AS text[]), CAST(:reason AS text[]),
+        CAST(:provider AS text[]), CAST(:at AS timestamptz[]), CAST(:final AS boolean[]), CAST(:complained_at AS timestamptz[])
+    ) AS given (id, was, status, reason, provider, at, final, complained_at)
+), changed AS (
+    UPDATE notifications n
+    SET status = i.status,
+        status_reason = CASE WHEN i.status <> i.was THEN i.reason ELSE n.status_reason END,
+        provider = coalesce(n.provider, i.provider),
+        sent_at = CASE WHEN i.status <> i.was THEN coalesce(n.sent_at, i.at) ELSE n.sent_at END,
+        completed_at = CASE WHEN i.status <> i.was AND i.final THEN i.at ELSE n.completed_at END,
+        complained_at = coalesce(n.complained_at, i.complained_at),
+        unconfirmed_at = CASE WHEN i.status <> i.was THEN NULL ELSE n.unconfirmed_at END,
+        resend = n.resend AND i.status = i.was,
+        next_attempt_at = CASE WHEN i.status <> i.was THEN NULL ELSE n.next_attempt_at END,
+        updated_at = now()
+    FROM input i WHERE n.id = i.id AND n.id = ANY(CAST(:id AS uuid[]))
+    RETURNING n.id, n.service_id, i.was, n.status, n.status_reason, n.provider, n.sent_at, n.completed_at, n.complained_at
+), remembered AS (
+    UPDATE notification_history h
+    SET status = c.status, status_reason = c.status_reason, provider = c.provider, sent_at = c.sent_at,
+        completed_at = c.completed_at, complained_at = c.complained_at, updated_at = now()
+    FROM changed c WHERE h.id = c.id AND h.id = ANY(CAST(:id AS uuid[]))
+)
+INSERT INTO notification_moves (notification_id, service_id, status, reason)
+-- A receipt that comes before the outcome of its own send says that the send took place.
+SELECT id, service_id, 'sending', '' FROM changed WHERE was = 'created' AND status <> was
+UNION ALL
+SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
+""")
+_HOLD = text("""
+INSERT INTO held_receipts (notification_id, provider_reference, provider, message, received_at, next_try_at)
+SELECT notification_id, provider_reference, provider, message, received_at, -- The older it is, the rarer it is tried.
+       now() + greatest(CAST(:least AS interval), (now() - received_at) / 10)
+FROM unnest(CAST(:notification_id AS uuid[]), CAST(:provider_reference AS text[]), CAST(:provider AS text[]),
+            CAST(:message AS bytea[]), CAST(:received_at AS timestamptz[]))
+    AS given (notification_id, provider_reference, provider, message, received_at)
+ON CONFLICT DO NOTHING
+""")
+_TAKE_HELD = text("""
+DELETE FROM held_receipts WHERE id IN (
+    SELECT id FROM held_receipts WHERE next_try_at <= now() ORDER BY next_try_at LIMIT :at_most FOR UPDATE SKIP LOCKED
+) RETURNING message, received_at < now() - CAST(:hold_for AS interval) AS stale
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a receipt did: `moved`, `ignored` (no listed move), `held` (unknown as yet) or `complaint`."""
+
+    receipt: ReceiptMessage
+    result: str
+    notification_type: str = ""
+    seconds_to_final: float | None = None
+
+
+@measured
+def apply_receipts(connection: Connection, receipts: Sequence[ReceiptMessage], hold_seconds: float = 5.0) -> list[Applied]:
+    """Moves the notifications as the receipts say, in any order and however often they come.
+
+    A receipt for a notification that is not there yet, or that no claim says to be on its way, is held and tried again later.
+    """
+    ids = {id(receipt): _named(receipt) for receipt in receipts}
+    _resolve(connection, receipts, ids)
+    wanted = sorted({str(one) for one in ids.values() if one})
+    rows = {row.id: row for row in connection.execute(_FIND, {"ids": wanted})} if wanted else {}
+    by_notification: dict[UUID, list[ReceiptMessage]] = defaultdict(list)
+    held: list[ReceiptMessage] = []
+    for receipt in receipts:
+        found = ids[id(receipt)]
+        if found is None or found not in rows or not _under_way(rows[found]):
+            held.append(receipt)
+        else:
+            by_notification[found].append(receipt)
+    applied = [Applied(receipt, "held") for receipt in held]
+    if held:
+        _hold(connection, held, hold_seconds)
+    if by_notification:
+        applied += _advance(connection, rows, by_notification)
+    return applied
+
+
+@measured
+def take_held_receipts(connection: Connection, at_most: int = 500) -> list[ReceiptMessage]:
+    """Held receipts to try again now. Those past their time are dropped, since nothing will ever answer to them."""
+    rows = connection.execute(_TAKE_HELD, {"at_most": at_most, "hold_for": HOLD_FOR})
+    return [ReceiptMessage.FromString(bytes(row.message)) for row in rows if not row.stale]
+
+
+def _named(receipt: ReceiptMessage) -> UUID | None:
+    return UUID(bytes=receipt.notification_id) if len(receipt.notification_id) == 16 else None  # noqa: PLR2004
+
+
+def _resolve(connection: Connection, receipts: Sequence[ReceiptMessage], ids: dict[int, UUID | None]) -> None:
+    """Finds the notifications of receipts that name only the provider's reference."""
+    nameless = [r for r in receipts if ids[id(r)] is None and r.provider_reference]
+    if not nameless:
+        return
+    rows = connection.execute(_RESOLVE, {"references": sorted({r.provider_reference for r in nameless})})
+    known = {row.provider_reference: row.id for row in rows}
+    for receipt in nameless:
+        ids[id(receipt)] = known.get(receipt.provider_reference)
+
+
+def _under_way(row: Row[Any]) -> bool:
+    return bool(row.status not in {Status.CREATED, Status.SCHEDULED} or row.claimed)
+
+
+def _advance(
+    connection: Connection, rows: dict[UUID, Row[Any]], by_notification: dict[UUID, list[ReceiptMessage]]
+) -> list[Applied]:
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("id", "was", "status", "reason", "provider", "at", "final", "complained_at")
+    }
+    applied: list[Applied] = []
+    for notification_id, receipts in sorted(by_notification.items()):
+        row = rows[notification_id]
+        was = Status(row.status)
+        telling = [r for r in receipts if not r.complaint and r.status in STATUS_OF]
+        now = settle(was, [STATUS_OF[r.status] for r in telling])
+        deciding = next((r for r in telling if STATUS_OF[r.status] is now), receipts[0])
+        complaint = next((r for r in receipts if r.complaint), None)
+        at = instant(deciding.occurred_at_micros or deciding.received_at_micros)
+        if now is not was or complaint:
+            columns["id"].append(str(notification_id))
+            columns["was"].append(was.value)
+            columns["status"].append(now.value)
+            columns["reason"].append(deciding.reason)
+            columns["provider"].append(deciding.provider)
+            columns["at"].append(at)
+            columns["final"].append(now in FINAL)
+            columns["complained_at"].append(instant(complaint.received_at_micros) if complaint else None)
+        for receipt in receipts:
+            moved = receipt is deciding and now is not was
+            seconds = (at - row.created_at).total_seconds() if moved and now in FINAL else None
+            result = "complaint" if receipt.complaint else "moved" if moved else "ignored"
+            applied.append(Applied(receipt, result, row.notification_type, seconds))
+    if columns["id"]:
+        connection.execute(_ADVANCE, columns)
+    return applied
+
+
+def _hold(connection: Connection, receipts: Sequence[ReceiptMessage], seconds: float) -> None:
+    # The same receipt twice is held once: its bytes differ only in when it was received.
+    connection.execute(
+        _HOLD,
+        {
+            "notification_id": [str(_named(r)) if _named(r) else None for r in receipts],
+            "provider_reference": [r.provider_reference for r in receipts],
+            "provider": [r.provider for r in receipts],
+            "message": [r.SerializeToString(deterministic=True) for r in receipts],
+            "received_at": [instant(r.received_at_micros) for r in receipts],
+            "least": timedelta(seconds=seconds),
+        },
+    )

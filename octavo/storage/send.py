@@ -1,0 +1,133 @@
+"""Claiming notifications for a provider, and recording what became of them: one statement for a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from octavo.domain.notification import Status
+from octavo.storage.insert import RESCUE_AFTER
+from octavo.telemetry.measured import measured
+
+LEASE = timedelta(seconds=60)
+"""How long a claim holds. Longer than any provider call with its time-out, and than recording its outcome."""
+
+# Compare and set: `created` (or an unconfirmed one that may be sent again), its time has come, and nobody has it.
+_CLAIM = text("""
+UPDATE notifications n
+SET claim_token = :token, claim_expires_at = now() + :lease, attempts = n.attempts + 1, next_attempt_at = NULL,
+    resend = false, unconfirmed_at = NULL, updated_at = now()
+WHERE n.id = ANY(CAST(:ids AS uuid[]))
+  AND n.due
+  AND (n.status = 'created' AND n.claim_token IS NULL OR n.status = 'sending' AND n.resend)
+RETURNING n.id, n.attempts
+""")
+
+_RELEASE = text("""
+UPDATE notifications n
+SET claim_token = NULL, claim_expires_at = NULL, attempts = greatest(n.attempts - 1, 0),
+    next_attempt_at = now() + :rescue_after, resend = n.status = 'sending', updated_at = now()
+WHERE n.id = ANY(CAST(:ids AS uuid[])) AND n.claim_token = :token
+""")
+
+_RECORD = text("""
+WITH input AS MATERIALIZED (
+    SELECT * FROM unnest(
+        CAST(:id AS uuid[]), CAST(:token AS uuid[]), CAST(:status AS text[]), CAST(:reason AS text[]),
+        CAST(:provider AS text[]), CAST(:reference AS text[]), CAST(:at AS timestamptz[]),
+        CAST(:retry_in AS double precision[]), CAST(:unconfirmed AS boolean[])
+    ) AS given (id, token, status, reason, provider, reference, at, retry_in, unconfirmed)
+), before AS MATERIALIZED (
+    SELECT n.id, n.status FROM notifications n
+    WHERE n.id = ANY(CAST(:id AS uuid[])) ORDER BY n.id FOR UPDATE
+), changed AS (
+    UPDATE notifications n
+    -- A receipt may have come first: what it said stays, only the provider and the times are filled in.
+    SET status = CASE WHEN i.status IS NOT NULL AND b.status IN ('created', 'sending') THEN i.status ELSE b.status END,
+        status_reason = CASE WHEN b.status IN ('created', 'sending') THEN i.reason ELSE n.status_reason END,
+        provider = coalesce(i.provider, n.provider),
+        provider_reference = coalesce(i.reference, n.provider_reference),
+        sent_at = CASE WHEN i.status IN ('sending', 'sent') THEN coalesce(n.sent_at, i.at) ELSE n.sent_at END,
+        completed_at = CASE WHEN i.status NOT IN ('sending') AND b.status IN ('created', 'sending')
+                            THEN coalesce(n.completed_at, now()) ELSE n.completed_at END,
+        claim_token = NULL,
+        claim_expires_at = NULL,
+        unconfirmed_at = CASE WHEN i.unconfirmed AND b.status IN ('created', 'sending') THEN now() END,
+        next_attempt_at = now() + make_interval(secs => i.retry_in),
+        due = i.retry_in IS NULL,
+        resend = i.retry_in IS NOT NULL AND b.status = 'sending',
+        updated_at = now()
+    FROM input i JOIN before b ON b.id = i.id
+    WHERE n.id = i.id AND n.claim_token = i.token AND n.id = ANY(CAST(:id AS uuid[]))
+    RETURNING n.id, n.service_id, n.status, b.status AS was, n.status_reason, n.provider, n.provider_reference,
+              n.attempts, n.sent_at, n.completed_at
+), remembered AS (
+    UPDATE notification_history h
+    SET status = c.status, status_reason = c.status_reason, provider = c.provider,
+        provider_reference = c.provider_reference, attempts = c.attempts, sent_at = c.sent_at,
+        completed_at = c.completed_at, updated_at = now()
+    FROM changed c WHERE h.id = c.id AND h.id = ANY(CAST(:id AS uuid[]))
+), moved AS (
+    INSERT INTO notification_moves (notification_id, service_id, status, reason)
+    SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
+)
+SELECT id FROM changed
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one claimed notification.
+
+    `status` None leaves the status: a retry is planned in `retry_in`, or the send is given back. `unconfirmed` says that the
+    provider may have it without having said so.
+    """
+
+    id: UUID
+    token: UUID
+    status: Status | None
+    reason: str
+    provider: str | None
+    reference: str | None
+    at: datetime
+    retry_in: timedelta | None = None
+    unconfirmed: bool = False
+
+
+@measured
+def claim_notifications(connection: Connection, ids: Sequence[UUID], token: UUID, lease: timedelta = LEASE) -> dict[UUID, int]:
+    """Claims those that are free and due; of each claimed one, which attempt this is (1 for the first)."""
+    rows = connection.execute(_CLAIM, {"ids": _texts(ids), "token": token, "lease": lease})
+    return {row.id: row.attempts for row in rows}
+
+
+@measured
+def release_notifications(connection: Connection, ids: Sequence[UUID], token: UUID) -> None:
+    """Gives claims back that led to no call: the attempt does not count."""
+    connection.execute(_RELEASE, {"ids": _texts(ids), "token": token, "rescue_after": RESCUE_AFTER})
+
+
+@measured
+def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set[UUID]:
+    """Writes the outcomes of claims that are still held, and names those. The ids must differ."""
+    rows = connection.execute(
+        _RECORD,
+        {
+            "id": _texts([o.id for o in outcomes]),
+            "token": _texts([o.token for o in outcomes]),
+            "status": [o.status.value if o.status else None for o in outcomes],
+            "reason": [o.reason for o in outcomes],
+            "provider": [o.provider for o in outcomes],
+            "reference": [o.reference for o in outcomes],
+            "at": [o.at for o in outcomes],
+            "retry_in": [o.retry_in.total_seconds() if o.retry_in is not None else None for o in outcomes],
+            "unconfirmed": [o.unconfirmed for o in outcomes],
+        },
+    )
+    return {row.id for row in rows}
+
+
+def _texts(ids: Sequence[UUID]) -> list[str]:
+    return [str(one) for one in ids]
