@@ -1,0 +1,125 @@
+"""Configuration: declared where it is used, read from the environment or mounted files, all faults reported at once."""
+
+import os
+import sys
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXIT_MISCONFIGURED = 78
+"""EX_CONFIG of sysexits.h."""
+
+S = TypeVar("S", bound="Settings")
+
+
+class Settings(BaseSettings):
+    """Base of every configuration class.
+
+    A field `x` is read from the variable `OCTAVO_X`, or from a file `OCTAVO_X` in the folder that `OCTAVO_SECRETS_DIR` names.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OCTAVO_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class DatabaseSettings(Settings):
+    """PostgreSQL."""
+
+    database_url: SecretStr = Field(
+        validation_alias="DATABASE_URL", description="PostgreSQL, as postgresql://user:password@host:port/name."
+    )
+    database_pool: int = Field(default=8, ge=1, le=100, description="Connections that a process keeps at most.")
+
+
+class KafkaSettings(Settings):
+    """Kafka."""
+
+    kafka_bootstrap: str = Field(
+        validation_alias="KAFKA_BOOTSTRAP", min_length=1, description="Brokers, as host:port, comma-separated."
+    )
+
+
+class SealingSettings(Settings):
+    """Keys for personal data."""
+
+    sealing_keys: SecretStr = Field(
+        description="Fernet keys, comma-separated: the first seals, all open. Each 32 bytes in URL-safe base64."
+    )
+    hash_key: SecretStr = Field(description="Key of the keyed hashes: at least 32 characters. It never rotates.")
+
+    @field_validator("hash_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:  # noqa: PLR2004
+            raise ValueError("needs at least 32 characters")
+        return value
+
+    @field_validator("sealing_keys")
+    @classmethod
+    def _fernet_keys(cls, value: SecretStr) -> SecretStr:
+        from octavo.crypto import Sealer
+
+        Sealer(split(value.get_secret_value()))
+        return value
+
+    def keys(self) -> list[str]:
+        """The sealing keys, first the one that seals."""
+        return split(self.sealing_keys.get_secret_value())
+
+    def key_of_hashes(self) -> bytes:
+        """The key of the keyed hashes."""
+        return self.hash_key.get_secret_value().encode()
+
+
+class OpsSettings(Settings):
+    """What operators see."""
+
+    ops_host: str = Field(default="127.0.0.1", description="Address that /metrics, /livez and /readyz listen on.")
+    ops_port: int = Field(default=9100, ge=0, le=65535, description="Port of /metrics, /livez and /readyz.")
+    log_format: str = Field(
+        default="auto", pattern="^(auto|json|console)$", description="json, console, or auto: console on a terminal."
+    )
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
+    faultpoint: str = Field(default="", description="For fault tests only: where the process is to end as killed.")
+
+
+def split(value: str) -> list[str]:
+    """The items of a comma-separated list."""
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def load(*kinds: type[S]) -> tuple[Any, ...]:
+    """An instance of each class; or all faults of all of them on standard error and the end, with status 78."""
+    loaded: list[Settings] = []
+    faults: list[str] = []
+    folder = os.environ.get("OCTAVO_SECRETS_DIR") or None
+    for kind in kinds:
+        try:
+            loaded.append(kind(_secrets_dir=folder))  # type: ignore[call-arg]
+        except ValidationError as error:
+            faults += [_fault(kind, dict(item)) for item in error.errors()]
+    if faults:
+        refuse(sorted(set(faults)))
+    return tuple(loaded)
+
+
+def refuse(faults: list[str]) -> NoReturn:
+    """Reports what is misconfigured, all at once, and ends with status 78."""
+    lines = "\n".join(f"  - {fault}" for fault in faults)
+    sys.stderr.write(f"octavo: misconfigured, {len(faults)} fault(s):\n{lines}\n")
+    raise SystemExit(EXIT_MISCONFIGURED)
+
+
+def variable(kind: type[Settings], name: str) -> str:
+    """The environment variable of a field."""
+    field = kind.model_fields.get(name)
+    if field is not None and isinstance(field.validation_alias, str):
+        return field.validation_alias
+    return f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _fault(kind: type[Settings], item: dict[str, Any]) -> str:
+    place = str(item["loc"][0]) if item["loc"] else kind.__name__
+    name = place if place.isupper() else variable(kind, place)
+    message = "is not set" if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}"

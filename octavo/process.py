@@ -1,0 +1,149 @@
+"""What every process has in common: parts that start, are ready, and drain; signals; and a port for operators.
+
+`/livez` says that the process turns, and asks nothing of Kafka or PostgreSQL. `/readyz` says that it can do its work.
+"""
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+import uvloop
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from octavo import faultpoint
+from octavo.config import OpsSettings
+from octavo.telemetry import logs
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 30.0
+
+
+class Part(Protocol):
+    """Something that a process runs."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Begins; returns once the part works by itself."""
+
+    def unready(self) -> str | None:
+        """Why it can't do its work now; None if it can."""
+
+    async def drain(self) -> None:
+        """Takes nothing new, finishes what it has, and ends."""
+
+
+class ThreadPart:
+    """A part that is a loop in a thread of its own, told to stop by an event. If it fails, the process ends with status 1."""
+
+    def __init__(self, name: str, run: Callable[[threading.Event], None], unready: Callable[[], str | None] = lambda: None) -> None:
+        self.name = name
+        self.failed: asyncio.Future[None] | None = None
+        self._run = run
+        self._unready = unready
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """Starts the thread."""
+        self._loop = asyncio.get_running_loop()
+        self.failed = self._loop.create_future()
+        self._thread.start()
+
+    def unready(self) -> str | None:
+        """Why it can't work now."""
+        if not self._thread.is_alive():
+            return "has ended"
+        return self._unready()
+
+    async def drain(self) -> None:
+        """Tells the loop to stop, and waits for it."""
+        self._stop.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, DRAIN_SECONDS)
+
+    def _guarded(self) -> None:
+        try:
+            self._run(self._stop)
+        except Exception as error:  # whatever it is, the process must end and say so
+            log.exception("a part failed", part=self.name, error=type(error).__name__)
+            if self._loop and self.failed:
+                self._loop.call_soon_threadsafe(_fail, self.failed, error)
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]) -> None:
+    """Runs a process until SIGTERM or SIGINT, then drains it. Ends with status 1 if a part fails."""
+    logs.configure(service, settings.log_format, settings.log_level)
+    faultpoint.arm(settings.faultpoint)
+    sys.exit(uvloop.run(_serve(settings, service, parts)))
+
+
+async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequence[Part]]) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    parts = make()
+    started: list[Part] = []
+    operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
+    try:
+        for part in parts:
+            await part.start()
+            started.append(part)
+        log.info("started", service=service, parts=[part.name for part in parts])
+        status = await _until_stopped(stopping, parts)
+        stopping.set()
+        log.info("draining", service=service)
+        # In order: what feeds the others stops first.
+        for part in parts:
+            await part.drain()
+        log.info("ended", service=service, status=status)
+        return status
+    finally:
+        await operators.cleanup()
+
+
+async def _until_stopped(stopping: asyncio.Event, parts: Sequence[Part]) -> int:
+    failures = [failed for part in parts if (failed := getattr(part, "failed", None)) is not None]
+    stop = asyncio.ensure_future(stopping.wait())
+    done, _ = await asyncio.wait([stop, *failures], return_when=asyncio.FIRST_COMPLETED)
+    failed = [future for future in failures if future in done and future.exception()]
+    stop.cancel()
+    return 1 if failed else 0
+
+
+async def _operators(settings: OpsSettings, started: list[Part], *, expected: int, stopping: asyncio.Event) -> web.AppRunner:
+    async def metrics(_request: web.Request) -> web.Response:
+        # Made beside the event loop, so that a scrape never delays the work.
+        text = await asyncio.to_thread(generate_latest)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def livez(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        reasons = [f"{part.name}: {why}" for part in started if (why := part.unready())]
+        if stopping.is_set():
+            reasons.append("draining")
+        elif len(started) < expected:
+            reasons.append("starting")
+        return web.Response(text="\n".join(reasons or ["ok"]) + "\n", status=503 if reasons else 200)
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, settings.ops_host, settings.ops_port).start()
+    return runner

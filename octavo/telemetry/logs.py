@@ -1,0 +1,62 @@
+"""Structured logs: JSON lines, or a readable form on a terminal. One line for an event, with ids and no personal data."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+
+def configure(service: str, form: str = "auto", level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sets up logging of the process, that of the libraries too (warnings and worse)."""
+    stream = stream or sys.stderr
+    readable = form == "console" or (form == "auto" and stream.isatty())
+
+    def named(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["service"] = service
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        named,
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    # A traceback as text can hold values of local variables in its messages; its kind and places are enough.
+    shared.append(_without_values)
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # kafka-python tells of every reconnect while a broker is away: the loops say `waiting` for all of it.
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+
+
+def _without_values(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replaces a traceback by its places: file, line and function of each frame, and the kind of the error."""
+    info = event.pop("exc_info", None)
+    if info:
+        error = sys.exc_info()[1] if info is True else info if isinstance(info, BaseException) else info[1]
+        if error is not None:
+            event["error"] = type(error).__name__
+            frames = []
+            trace = error.__traceback__
+            while trace is not None:
+                code = trace.tb_frame.f_code
+                frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+                trace = trace.tb_next
+            event["at"] = frames[-8:]
+    return event

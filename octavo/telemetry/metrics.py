@@ -1,0 +1,69 @@
+"""Every metric, each with a line that says what it means. All names begin with `notifications_`.
+
+Label values come from the code, never from a client.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# From 5 ms to 10 min, for the way from acceptance to the provider.
+TO_PROVIDER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+# From 1 s to 30 h, for the way to the final receipt.
+TO_RECEIPT = (1, 2, 5, 10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 108000)
+STEP = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+TASKS = Counter(
+    "notifications_tasks_total",
+    "Runs of a task or a data-access function, by its name and how it ended (ok, error).",
+    ["function", "outcome"],
+)
+TASK_SECONDS = Histogram(
+    "notifications_task_seconds", "Seconds that a task or a data-access function took.", ["function"], buckets=STEP
+)
+
+CONSUMED = Counter("notifications_consumed_total", "Records handled, published on and committed, by topic.", ["topic"])
+DEAD_LETTERS = Counter("notifications_dead_letters_total", "Records put aside on <topic>.dead, by topic.", ["topic"])
+PUBLISHED = Counter("notifications_published_total", "Messages acknowledged by Kafka, by topic.", ["topic"])
+
+ACCEPTED = Counter("notifications_accepted_total", "Notifications accepted from clients, by type.", ["type"])
+PERSISTED = Counter("notifications_persisted_total", "Rows written, by lane topic.", ["topic"])
+OTHER_CONTENT = Counter(
+    "notifications_other_content_total", "Messages dropped because their id was taken by another content, by topic.", ["topic"]
+)
+
+RETRIES = Counter("notifications_retries_total", "Retries planned, by step.", ["step"])
+RETRIES_FAILED = Counter("notifications_retries_failed_total", "Notifications whose attempts are used up, by step.", ["step"])
+
+CLAIMS = Counter("notifications_claims_total", "Attempts to claim, by topic and result (claimed, skipped).", ["topic", "result"])
+PROVIDER_CALLS = Counter(
+    "notifications_provider_calls_total",
+    "Calls to a provider by how they ended: accepted, temporary, permanent, uncertain.",
+    ["provider", "outcome"],
+)
+PROVIDER_SECONDS = Histogram(
+    "notifications_provider_seconds", "Seconds that a provider took to answer.", ["provider"], buckets=STEP
+)
+IN_FLIGHT = Gauge("notifications_provider_in_flight", "Calls to a provider under way.", ["provider"])
+TO_PROVIDER_SECONDS = Histogram(
+    "notifications_to_provider_seconds",
+    "Seconds from acceptance to the call of the provider, first attempts only, by topic.",
+    ["topic"],
+    buckets=TO_PROVIDER,
+)
+UNCONFIRMED = Counter(
+    "notifications_unconfirmed_total", "Sends that the provider may have, without a clear answer, by provider.", ["provider"]
+)
+
+RECEIPTS = Counter(
+    "notifications_receipts_total", "Receipts received, by provider and the status they are mapped to.", ["provider", "status"]
+)
+RECEIPTS_REFUSED = Counter(
+    "notifications_receipts_refused_total", "Receipts refused, by provider and reason.", ["provider", "reason"]
+)
+RECEIPTS_APPLIED = Counter(
+    "notifications_receipts_applied_total",
+    "Receipts handled, by provider and result: moved, ignored (a move that is not listed), held (unknown as yet), complaint.",
+    ["provider", "result"],
+)
+TO_FINAL_SECONDS = Histogram(
+    "notifications_to_final_seconds", "Seconds from acceptance to a final status, by type.", ["type"], buckets=TO_RECEIPT
+)

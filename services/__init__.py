@@ -1,0 +1,1 @@
+"""The four services. They know nothing of each other."""
