@@ -15,7 +15,7 @@ def check_text(
 ) -> str:
     """The value itself.
 
-    Raises Invalid if it holds a NUL or half a surrogate pair (PostgreSQL and UTF-8 can't), or has more than `max_length`
+    Raises Invalid if it holds a NUL or half a surrogate pair (PostgreSQL and UTF-8 can't), or has over `max_length`
     characters (with `reason`).
     """
     if max_length is not None and len(value) > max_length:
