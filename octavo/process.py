@@ -42,7 +42,9 @@ class Part(Protocol):
 class ThreadPart:
     """A part that is a loop in a thread of its own, told to stop by an event. If it fails, the process ends with status 1."""
 
-    def __init__(self, name: str, run: Callable[[threading.Event], None], unready: Callable[[], str | None] = lambda: None) -> None:
+    def __init__(
+        self, name: str, run: Callable[[threading.Event], None], unready: Callable[[], str | None] = lambda: None
+    ) -> None:
         self.name = name
         self.failed: asyncio.Future[None] | None = None
         self._run = run
@@ -124,7 +126,9 @@ async def _until_stopped(stopping: asyncio.Event, parts: Sequence[Part]) -> int:
     return 1 if failed else 0
 
 
-async def _operators(settings: OpsSettings, started: list[Part], *, expected: int, stopping: asyncio.Event) -> web.AppRunner:
+async def _operators(
+    settings: OpsSettings, started: list[Part], *, expected: int, stopping: asyncio.Event
+) -> web.AppRunner:
     async def metrics(_request: web.Request) -> web.Response:
         # Made beside the event loop, so that a scrape never delays the work.
         text = await asyncio.to_thread(generate_latest)

@@ -36,7 +36,9 @@ def seed(connection: Connection, name: str = "Octavo demo", *, key_type: str = "
     email = _template(connection, service_id, "email", "Welcome", EMAIL_SUBJECT, EMAIL)
     key_id, secret = _id(), keys.new_secret()
     connection.execute(
-        text("INSERT INTO api_keys (id, service_id, name, key_type, secret_hash) VALUES (:id, :service, :name, :type, :hash)"),
+        text(
+            "INSERT INTO api_keys (id, service_id, name, key_type, secret_hash) VALUES (:id, :service, :name, :type, :hash)"
+        ),
         {"id": key_id, "service": service_id, "name": "seed", "type": key_type, "hash": keys.hash_secret(secret)},
     )
     return {
@@ -47,7 +49,9 @@ def seed(connection: Connection, name: str = "Octavo demo", *, key_type: str = "
     }
 
 
-def _template(connection: Connection, service_id: UUID, kind: str, name: str, subject: str | None, content: str) -> UUID:
+def _template(
+    connection: Connection, service_id: UUID, kind: str, name: str, subject: str | None, content: str
+) -> UUID:
     found = connection.execute(
         text("SELECT id FROM templates WHERE service_id = :service AND notification_type = :kind AND name = :name"),
         {"service": service_id, "kind": kind, "name": name},

@@ -10,7 +10,6 @@ from threading import Event
 from typing import Generic
 
 import structlog
-
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential_jitter
 from tenacity.wait import wait_base
 

@@ -185,9 +185,9 @@ class Directory:
             row = connection.execute(_SERVICE, {"id": service_id}).one_or_none()
         if row is None:
             return NOTHING
-        return Service(
-            **{**row._mapping, "reply_to_addresses": tuple(row.reply_to_addresses), "sms_senders": tuple(row.sms_senders)}  # noqa: SLF001 - its public name
-        )
+        columns = dict(row._mapping)  # noqa: SLF001 - its public name
+        lists = {name: tuple(columns.pop(name)) for name in ("reply_to_addresses", "sms_senders")}
+        return Service(**columns, **lists)
 
     @measured
     def _load_key(self, key_id: UUID) -> ApiKey | Nothing:
@@ -222,7 +222,9 @@ SELECT id, name, reply_to_addresses, sms_senders, sms_prefix, sms_daily_limit, e
        retention_days, trial, suspended, unconfirmed_policy
 FROM services WHERE id = :id
 """)
-_KEY = text("SELECT id, service_id, name, key_type, secret_hash, revoked_at IS NOT NULL AS revoked FROM api_keys WHERE id = :id")
+_KEY = text(
+    "SELECT id, service_id, name, key_type, secret_hash, revoked_at IS NOT NULL AS revoked FROM api_keys WHERE id = :id"
+)
 _TEMPLATE = text("""
 SELECT id, service_id, notification_type, name, version, archived_at IS NOT NULL AS archived FROM templates WHERE id = :id
 """)

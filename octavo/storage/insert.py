@@ -30,7 +30,8 @@ WITH input AS MATERIALIZED (
     FROM unnest({_ARRAYS}) AS given ({_NAMES})
 ), fresh AS (
     INSERT INTO notifications ({_NAMES}, status, due, next_attempt_at)
-    SELECT {_NAMES}, status, status = 'created', CASE WHEN status = 'scheduled' THEN send_at ELSE now() + :rescue_after END FROM input
+    SELECT {_NAMES}, status, status = 'created', CASE WHEN status = 'scheduled' THEN send_at ELSE now() + :rescue_after END
+    FROM input
     ON CONFLICT (id) DO NOTHING
     RETURNING id, service_id, status
 ), remembered AS (
@@ -73,9 +74,7 @@ def insert_notifications(connection: Connection, messages: Sequence[Notification
     The messages must have different ids. Raises Malformed if one violates the schema.
     """
     rows = connection.execute(_INSERT, _arrays(messages) | {"rescue_after": RESCUE_AFTER})
-    return {
-        row.id.bytes: Inserted(row.status, fresh=row.fresh, other_content=bool(row.other_content)) for row in rows
-    }
+    return {row.id.bytes: Inserted(row.status, fresh=row.fresh, other_content=bool(row.other_content)) for row in rows}
 
 
 def _arrays(messages: Sequence[NotificationMessage]) -> dict[str, Any]:

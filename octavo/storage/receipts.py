@@ -83,7 +83,9 @@ class Applied:
 
 
 @measured
-def apply_receipts(connection: Connection, receipts: Sequence[ReceiptMessage], hold_seconds: float = 5.0) -> list[Applied]:
+def apply_receipts(
+    connection: Connection, receipts: Sequence[ReceiptMessage], hold_seconds: float = 5.0
+) -> list[Applied]:
     """Moves the notifications as the receipts say, in any order and however often they come.
 
     A receipt for a notification that is not there yet, or that no claim says to be on its way, is held and tried again later.

@@ -97,7 +97,9 @@ class Recorded:
 
 
 @measured
-def claim_notifications(connection: Connection, ids: Sequence[UUID], token: UUID, lease: timedelta = LEASE) -> dict[UUID, int]:
+def claim_notifications(
+    connection: Connection, ids: Sequence[UUID], token: UUID, lease: timedelta = LEASE
+) -> dict[UUID, int]:
     """Claims those that are free and due; of each claimed one, which attempt this is (1 for the first)."""
     rows = connection.execute(_CLAIM, {"ids": _texts(ids), "token": token, "lease": lease})
     return {row.id: row.attempts for row in rows}

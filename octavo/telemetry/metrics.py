@@ -27,13 +27,19 @@ PUBLISHED = Counter("notifications_published_total", "Messages acknowledged by K
 ACCEPTED = Counter("notifications_accepted_total", "Notifications accepted from clients, by type.", ["type"])
 PERSISTED = Counter("notifications_persisted_total", "Rows written, by lane topic.", ["topic"])
 OTHER_CONTENT = Counter(
-    "notifications_other_content_total", "Messages dropped because their id was taken by another content, by topic.", ["topic"]
+    "notifications_other_content_total",
+    "Messages dropped because their id was taken by another content, by topic.",
+    ["topic"],
 )
 
 RETRIES = Counter("notifications_retries_total", "Retries planned, by step.", ["step"])
-RETRIES_FAILED = Counter("notifications_retries_failed_total", "Notifications whose attempts are used up, by step.", ["step"])
+RETRIES_FAILED = Counter(
+    "notifications_retries_failed_total", "Notifications whose attempts are used up, by step.", ["step"]
+)
 
-CLAIMS = Counter("notifications_claims_total", "Attempts to claim, by topic and result (claimed, skipped).", ["topic", "result"])
+CLAIMS = Counter(
+    "notifications_claims_total", "Attempts to claim, by topic and result (claimed, skipped).", ["topic", "result"]
+)
 PROVIDER_CALLS = Counter(
     "notifications_provider_calls_total",
     "Calls to a provider by how they ended: accepted, temporary, permanent, uncertain.",
@@ -50,11 +56,15 @@ TO_PROVIDER_SECONDS = Histogram(
     buckets=TO_PROVIDER,
 )
 UNCONFIRMED = Counter(
-    "notifications_unconfirmed_total", "Sends that the provider may have, without a clear answer, by provider.", ["provider"]
+    "notifications_unconfirmed_total",
+    "Sends that the provider may have, without a clear answer, by provider.",
+    ["provider"],
 )
 
 RECEIPTS = Counter(
-    "notifications_receipts_total", "Receipts received, by provider and the status they are mapped to.", ["provider", "status"]
+    "notifications_receipts_total",
+    "Receipts received, by provider and the status they are mapped to.",
+    ["provider", "status"],
 )
 RECEIPTS_REFUSED = Counter(
     "notifications_receipts_refused_total", "Receipts refused, by provider and reason.", ["provider", "reason"]
@@ -65,5 +75,8 @@ RECEIPTS_APPLIED = Counter(
     ["provider", "result"],
 )
 TO_FINAL_SECONDS = Histogram(
-    "notifications_to_final_seconds", "Seconds from acceptance to a final status, by type.", ["type"], buckets=TO_RECEIPT
+    "notifications_to_final_seconds",
+    "Seconds from acceptance to a final status, by type.",
+    ["type"],
+    buckets=TO_RECEIPT,
 )

@@ -20,7 +20,9 @@ DELIVERY_SECONDS = 20.0
 """How long a message is offered to the broker before it counts as not acknowledged."""
 
 
-def producer(bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 2, delivery_seconds: float = DELIVERY_SECONDS) -> Any:
+def producer(
+    bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 2, delivery_seconds: float = DELIVERY_SECONDS
+) -> Any:
     """A producer that waits for every in-sync replica. Raises Unavailable while no broker answers."""
     try:
         return KafkaProducer(

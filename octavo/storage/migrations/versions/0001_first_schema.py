@@ -8,9 +8,23 @@ revision = "0001"
 down_revision = None
 
 TABLES = (
-    "closed_days daily_statistics held_receipts notification_moves notification_history notifications rate_buckets "
-    "allowance_leases daily_allowances job_problems jobs template_versions templates api_keys guests services"
-).split()
+    "closed_days",
+    "daily_statistics",
+    "held_receipts",
+    "notification_moves",
+    "notification_history",
+    "notifications",
+    "rate_buckets",
+    "allowance_leases",
+    "daily_allowances",
+    "job_problems",
+    "jobs",
+    "template_versions",
+    "templates",
+    "api_keys",
+    "guests",
+    "services",
+)
 
 
 def upgrade() -> None:
