@@ -1,0 +1,181 @@
+"""The program manager of an instance: supervisord, told by a file and spoken to over its Unix socket."""
+
+import http.client
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from deploy.local.files import write_json, write_private
+from deploy.local.instance import ROOT, Instance
+from deploy.local.processes import alive
+from deploy.local.programs import Program
+
+WATCHDOG = "watchdog"
+"""The program that stops an instance whose owner is gone."""
+
+STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL"})
+"""States in which supervisord runs no process of the program, and will not start one by itself."""
+
+_NO_WAIT = False
+"""For calls of supervisord that would otherwise answer only when the program has started or stopped."""
+
+
+class Supervisor:
+    """supervisord of one instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._pid_file = instance.run / "supervisord.pid"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def pid(self) -> int | None:
+        """Return supervisord's process id; None when it does not run."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if alive(pid) and self._answers(pid) else None
+
+    def start(self, programs: Iterable[Program], owner: int, *, restart: bool) -> None:
+        """Start supervisord with the watchdog, and no other program yet. Raises TimeoutError if it does not answer."""
+        configuration = self._configure(list(programs), owner, restart=restart)
+        with (self._instance.logs / "supervisord.err").open("wb") as complaints:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                # Away from the terminal: its Ctrl-C is for whoever started the stack, who then stops it in order.
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 20
+        while self.pid() is None:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise TimeoutError("supervisord did not start")
+            time.sleep(0.02)
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return what supervisord says of each program: `statename`, `pid` (0 when none), `description` and more."""
+        found: list[dict[str, Any]] = self._call("getAllProcessInfo")
+        return {info["name"]: info for info in found}
+
+    def start_program(self, name: str) -> None:
+        """Have a program started; nothing happens when it is running already."""
+        try:
+            self._call("startProcess", name, _NO_WAIT)
+        except Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise
+
+    def stop_program(self, name: str) -> None:
+        """Have a program told to stop; nothing happens when it is stopped already."""
+        try:
+            self._call("stopProcess", name, _NO_WAIT)
+        except Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise
+
+    def shut_down(self) -> None:
+        """Have supervisord stop what still runs, and end."""
+        self._call("shutdown")
+
+    def reap(self) -> None:
+        """Take note of the end of a supervisord that this process started, once it has ended."""
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def _answers(self, pid: int) -> bool:
+        """Tell whether supervisord listens and is the process that the file names (ids are used again by others)."""
+        try:
+            return bool(self._call("getPID") == pid)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call one of supervisord's XML-RPC methods. Raises OSError when it is away, Fault when it refuses."""
+        transport = SupervisorTransport(serverurl=f"unix://{self._instance.socket}")
+        with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+
+    def _configure(self, programs: list[Program], owner: int, *, restart: bool) -> Path:
+        """Write supervisord's configuration and each program's specification."""
+        run, logs = self._instance.run, self._instance.logs
+        sections = [
+            "[supervisord]",
+            f"pidfile={_escaped(self._pid_file)}",
+            f"logfile={_escaped(logs / 'supervisord.log')}",
+            f"childlogdir={_escaped(logs)}",
+            f"directory={_escaped(ROOT)}",
+            "silent=true",
+            "nocleanup=true",
+            # The stack belongs to whoever starts it; without this line root gets a warning at each start.
+            *(["user=root"] if _is_root() else []),
+            "[unix_http_server]",
+            f"file={_escaped(self._instance.socket)}",
+            "chmod=0700",
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        ]
+        for program in programs:
+            specification = run / f"{program.name}.json"
+            write_json(
+                specification,
+                {
+                    "command": list(program.command),
+                    "environment": {"PYTHONUNBUFFERED": "1", **program.environment},
+                    "directory": program.directory,
+                    "user": program.user,
+                    # PostgreSQL has children and files to look after; nobody would be left to kill the others.
+                    "orphaned_signal": signal.SIGINT if program.name == "postgres" else signal.SIGKILL,
+                },
+            )
+            launch = [sys.executable, "-I", str(Path(__file__).with_name("launch.py")), str(specification)]
+            sections += self._section(program.name, launch, autostart=False, restart=restart)
+            sections += [
+                f"stopsignal={program.stop_signal.name.removeprefix('SIG')}",
+                f"stopwaitsecs={program.stop_seconds}",
+            ]
+        watchdog = [sys.executable, "-m", "deploy.local.watchdog", str(owner)]
+        sections += self._section(WATCHDOG, watchdog, autostart=True, restart=True)
+        configuration = run / "supervisord.conf"
+        write_private(configuration, "\n".join(sections) + "\n")
+        return configuration
+
+    def _section(self, name: str, command: list[str], *, autostart: bool, restart: bool) -> list[str]:
+        """Return the lines about one program that all programs have in common."""
+        return [
+            f"[program:{name}]",
+            f"command={_escaped(shlex.join(command))}",
+            f"autostart={str(autostart).lower()}",
+            f"autorestart={str(restart).lower()}",
+            # A program that ends within a second of its start has failed; three such starts are enough.
+            "startsecs=1",
+            f"startretries={3 if restart else 0}",
+            "killasgroup=true",
+            "redirect_stderr=true",
+            f"stdout_logfile={_escaped(self._instance.logs / name)}.log",
+            "stdout_logfile_maxbytes=20MB",
+            "stdout_logfile_backups=2",
+        ]
+
+
+def _escaped(value: object) -> str:
+    """Return a value as supervisord's configuration takes it."""
+    return str(value).replace("%", "%%")
+
+
+def _is_root() -> bool:
+    """Tell whether the stack runs as root."""
+    import os
+
+    return os.getuid() == 0
