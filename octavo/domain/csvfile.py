@@ -1,0 +1,202 @@
+"""CSV files of jobs: their encoding, header, rows and what is wrong with them; and cells that are safe to open again."""
+
+import codecs
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from octavo.domain.errors import Invalid, Reason, Violation
+from octavo.domain.names import fold
+from octavo.domain.notification import NotificationType
+from octavo.domain.template import Template
+
+MAX_CELL = 100_000
+"""Characters of a cell. The csv module itself stops at 131,072, which bounds what an unclosed quote swallows."""
+
+RECIPIENT_COLUMNS: Mapping[NotificationType, str] = {
+    NotificationType.SMS: "phone number",
+    NotificationType.EMAIL: "email address",
+}
+"""The column that holds the recipient, ignoring case, spaces, - and _."""
+
+_DELIMITERS = (",", ";", "\t")
+# A spreadsheet takes a cell that begins so for a formula; line feeds and full-width forms are taken so by some.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class EncodingDetector:
+    """Finds a file's encoding from its bytes in constant memory: feed it all of them, then ask.
+
+    A byte order mark decides. Without one it is UTF-16 if every other byte of the beginning is NUL, UTF-8 if all of the
+    file is, and else CP1252, which is what spreadsheets of old wrote.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._marked: str | None = None
+        self._begun = False
+        self._utf8 = True
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of the file. The first chunk must have at least four of them, if the file has."""
+        if not self._begun and chunk:
+            self._begun = True
+            self._marked = _marked_encoding(chunk)
+        if self._utf8 and self._marked is None:
+            try:
+                self._decoder.decode(chunk)
+            except UnicodeDecodeError:
+                self._utf8 = False
+
+    @property
+    def encoding(self) -> str:
+        """The name that Python's codecs know it by."""
+        return self._marked or ("utf-8" if self._utf8 else "cp1252")
+
+
+def _marked_encoding(head: bytes) -> str | None:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return encoding
+    if len(head) >= 4:  # noqa: PLR2004 - two UTF-16 code units.
+        if head[1] == head[3] == 0 != head[0]:
+            return "utf-16-le"
+        if head[0] == head[2] == 0 != head[1]:
+            return "utf-16-be"
+    return None
+
+
+def detect_encoding(head: bytes) -> str:
+    """The encoding as the first bytes show it. A file that is ASCII so far passes for UTF-8: see EncodingDetector."""
+    detector = EncodingDetector()
+    detector.feed(head)
+    return detector.encoding
+
+
+def detect_delimiter(header_line: str) -> str:
+    """Comma, semicolon or tab: whichever the header has most of, the comma in doubt."""
+    return max(_DELIMITERS, key=header_line.count)
+
+
+def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]:
+    """The cells of each row. Lines keep their line ends, as csv.reader wants them.
+
+    Raises Invalid with FILE_UNREADABLE, naming the line, at an unclosed quote, text after a quote, or an endless cell; and
+    for bytes that its encoding does not know.
+    """
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            description = f"the file can't be read as CSV near line {reader.line_num}: {error}"
+            raise Invalid.of("file", Reason.FILE_UNREADABLE, description) from None
+        except UnicodeError:
+            description = f"the file's encoding can't be read after line {reader.line_num}"
+            raise Invalid.of("file", Reason.FILE_UNREADABLE, description) from None
+        yield cells
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a template finds its values in a row. `names` is the header as written."""
+
+    names: tuple[str, ...]
+    recipient: int
+    values: tuple[tuple[str, int, bool], ...]
+    """Placeholder, column, and whether an empty cell will do (it only decides whether some text is kept)."""
+
+
+def match_header(header: Sequence[str], template: Template, notification_type: NotificationType) -> Columns:
+    """The columns that the template and its recipient need; others are ignored.
+
+    Raises Invalid, naming all of them: FILE_EMPTY, MISSING_COLUMN, or DUPLICATE_COLUMN for a needed one.
+    """
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(header):
+        places.setdefault(fold(name), []).append(place)
+    if not any(places):
+        raise Invalid.of("file", Reason.FILE_EMPTY, "the file has no header")
+    problems: list[Violation] = []
+    found: list[int] = []
+    for name in (RECIPIENT_COLUMNS[notification_type], *template.placeholders):
+        at = places.get(fold(name), [])
+        if len(at) == 1:
+            found.append(at[0])
+        else:
+            reason, words = (
+                (Reason.DUPLICATE_COLUMN, "more than one column") if at else (Reason.MISSING_COLUMN, "no column")
+            )
+            problems.append(Violation(f"column[{name}]", reason, f"the file has {words} named {name}"))
+    if problems:
+        raise Invalid(*problems)
+    values = tuple(
+        (name, place, name in template.conditional)
+        for name, place in zip(template.placeholders, found[1:], strict=True)
+    )
+    return Columns(tuple(header), found[0], values)
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Why a row can't be sent: 1 is the first row after the header; `column` is the header's name for it, or empty."""
+
+    row: int
+    column: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row's recipient, not parsed yet, and its personalisation."""
+
+    row: int
+    recipient: str
+    personalisation: Mapping[str, str]
+
+
+def read_row(columns: Columns, row: int, cells: Sequence[str]) -> Row | tuple[RowProblem, ...] | None:
+    """What a row says, or everything that is wrong with it, or None for a row of empty cells, which is skipped."""
+    if not any(cells):
+        return None
+    width = len(columns.names)
+    problems: list[RowProblem] = []
+    if len(cells) > width and any(cells[width:]):
+        problems.append(RowProblem(row, "", Reason.RAGGED_ROW))
+    # A row that ends early has empty cells there.
+    full = [*cells, *[""] * (width - len(cells))]
+    recipient = full[columns.recipient]
+    if not recipient.strip():
+        problems.append(RowProblem(row, columns.names[columns.recipient], Reason.MISSING_FIELD))
+    personalisation: dict[str, str] = {}
+    for name, place, optional in columns.values:
+        cell = full[place]
+        personalisation[name] = cell
+        reason = _cell_problem(cell, optional=optional)
+        if reason is not None:
+            problems.append(RowProblem(row, columns.names[place], reason))
+    return tuple(problems) or Row(row, recipient, personalisation)
+
+
+def _cell_problem(cell: str, *, optional: bool) -> Reason | None:
+    if not cell and not optional:
+        return Reason.MISSING_PERSONALISATION
+    if len(cell) > MAX_CELL:
+        return Reason.CELL_TOO_LONG
+    return Reason.INVALID_TEXT if "\x00" in cell else None
+
+
+def row_problems(error: Invalid, columns: Columns, row: int) -> tuple[RowProblem, ...]:
+    """An error about the content of a row (its recipient, a value, the whole text), as problems of its columns."""
+    recipient = columns.names[columns.recipient]
+    by_field = {f"personalisation[{name}]": columns.names[place] for name, place, _ in columns.values}
+    by_field |= {"phone_number": recipient, "email_address": recipient}
+    return tuple(RowProblem(row, by_field.get(violation.field, ""), violation.reason) for violation in error.violations)
+
+
+def escape_cell(text: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula: an apostrophe goes before what begins like one."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
