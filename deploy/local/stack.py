@@ -289,7 +289,7 @@ class Stack:
         if "kafka" in table:
             self._wait_until("kafka", deadline)
         if create:
-            self._run("topics", ["octavo.topics", "create"], deadline)
+            self._run("topics", ["octavo.messaging", "create-topics"], deadline)
 
     def _run(self, name: str, module: Sequence[str], deadline: float) -> str:
         """Run one of Octavo's commands to its end and return what it printed; its complaints go to its log."""
@@ -344,6 +344,7 @@ class Stack:
         """Stop everything: the services first, so that they drain into what they work with."""
         manager = self._supervisor.pid()
         if manager is None:
+            self._supervisor.end()
             return
         self._interrupted.clear()
         states = self._supervisor.states()
@@ -364,7 +365,7 @@ class Stack:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until_gone({manager, *family}, 10)
-        self._supervisor.reap()
+        self._supervisor.end()
 
     def _stop_programs(self, names: Sequence[str]) -> None:
         """Stop programs beside each other; the manager kills those that take too long."""

@@ -1,6 +1,7 @@
 """The program manager of an instance: supervisord, told by a file and spoken to over its Unix socket."""
 
 import http.client
+import os
 import shlex
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.local.files import write_json, write_private
 from deploy.local.instance import ROOT, Instance
-from deploy.local.processes import alive
+from deploy.local.processes import alive, wait_until_gone
 from deploy.local.programs import Program
 
 WATCHDOG = "watchdog"
@@ -34,6 +35,7 @@ class Supervisor:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._pid_file = instance.run / "supervisord.pid"
+        self._configuration = instance.run / "supervisord.conf"
         self._process: subprocess.Popen[bytes] | None = None
 
     def pid(self) -> int | None:
@@ -46,10 +48,10 @@ class Supervisor:
 
     def start(self, programs: Iterable[Program], owner: int, *, restart: bool) -> None:
         """Start supervisord with the watchdog, and no other program yet. Raises TimeoutError if it does not answer."""
-        configuration = self._configure(list(programs), owner, restart=restart)
+        self._configure(list(programs), owner, restart=restart)
         with (self._instance.logs / "supervisord.err").open("wb") as complaints:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration)],
+                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._configuration)],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -88,11 +90,29 @@ class Supervisor:
         """Have supervisord stop what still runs, and end."""
         self._call("shutdown")
 
-    def reap(self) -> None:
-        """Take note of the end of a supervisord that this process started, once it has ended."""
-        if self._process is not None:
+    def end(self) -> None:
+        """See to it that a supervisord that has stopped everything, or that does not answer, is gone."""
+        if self._process is None:
+            pid = self._silent_pid()
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                wait_until_gone([pid], 10)
+            return
+        try:
+            self._process.wait(0 if self.pid() is None else 10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
             self._process.wait()
-            self._process = None
+        self._process = None
+
+    def _silent_pid(self) -> int | None:
+        """Return the process id of a supervisord of this instance that runs, but does not answer."""
+        try:
+            pid = int(self._pid_file.read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if os.fsencode(self._configuration) in command.split(b"\0") and alive(pid) else None
 
     def _answers(self, pid: int) -> bool:
         """Tell whether supervisord listens and is the process that the file names (ids are used again by others)."""
@@ -107,7 +127,7 @@ class Supervisor:
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
 
-    def _configure(self, programs: list[Program], owner: int, *, restart: bool) -> Path:
+    def _configure(self, programs: list[Program], owner: int, *, restart: bool) -> None:
         """Write supervisord's configuration and each program's specification."""
         run, logs = self._instance.run, self._instance.logs
         sections = [
@@ -119,7 +139,7 @@ class Supervisor:
             "silent=true",
             "nocleanup=true",
             # The stack belongs to whoever starts it; without this line root gets a warning at each start.
-            *(["user=root"] if _is_root() else []),
+            *(["user=root"] if os.getuid() == 0 else []),
             "[unix_http_server]",
             f"file={_escaped(self._instance.socket)}",
             "chmod=0700",
@@ -149,7 +169,6 @@ class Supervisor:
         sections += self._section(WATCHDOG, watchdog, autostart=True, restart=True)
         configuration = run / "supervisord.conf"
         write_private(configuration, "\n".join(sections) + "\n")
-        return configuration
 
     def _section(self, name: str, command: list[str], *, autostart: bool, restart: bool) -> list[str]:
         """Return the lines about one program that all programs have in common."""
@@ -172,10 +191,3 @@ class Supervisor:
 def _escaped(value: object) -> str:
     """Return a value as supervisord's configuration takes it."""
     return str(value).replace("%", "%%")
-
-
-def _is_root() -> bool:
-    """Tell whether the stack runs as root."""
-    import os
-
-    return os.getuid() == 0
