@@ -59,7 +59,10 @@ class Consumer(Generic[M]):
 
     def step(self, stop: Event) -> None:
         """One batch, to its end; or left uncommitted, when told to stop while something is unavailable."""
-        records = self.source.poll(self.poll_seconds)
+        try:
+            records = self._patient((), stop)(self.source.poll, self.poll_seconds)
+        except Unavailable:
+            return
         if not records:
             return
         patient = self._patient(records, stop)

@@ -5,6 +5,7 @@ Defaults overridden on purpose: acknowledged by all in-sync replicas, no automat
 
 from collections.abc import Sequence
 from contextlib import suppress
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -47,17 +48,24 @@ def producer(
 
 
 class KafkaSink:
-    """A Sink over a producer. Batches of many threads travel together."""
+    """A Sink over a producer. Batches of many threads travel together.
+
+    Its producer is made when it is first needed, so that a process can start before its broker.
+    """
 
     def __init__(self, bootstrap: str, security: KafkaSecurity | None = None) -> None:
-        self._producer = producer(bootstrap, security or KafkaSecurity.plain())
+        self._bootstrap = bootstrap
+        self._security = security or KafkaSecurity.plain()
+        self._producer: Any = None
+        self._opening = Lock()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all and waits until every in-sync replica has them. Raises Unavailable otherwise."""
+        if not messages:
+            return
+        used = self._open()
         try:
-            futures = [
-                self._producer.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages
-            ]
+            futures = [used.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages]
             deadline = monotonic() + DELIVERY_SECONDS + 5
             for future in futures:
                 future.get(timeout=max(0.1, deadline - monotonic()))
@@ -66,5 +74,12 @@ class KafkaSink:
 
     def close(self) -> None:
         """Sends what is buffered, and ends."""
-        with suppress(KafkaError):
-            self._producer.close(timeout=DELIVERY_SECONDS)
+        if self._producer is not None:
+            with suppress(KafkaError):
+                self._producer.close(timeout=DELIVERY_SECONDS)
+
+    def _open(self) -> Any:
+        with self._opening:
+            if self._producer is None:
+                self._producer = producer(self._bootstrap, self._security)
+            return self._producer
