@@ -3,22 +3,26 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from octavo.domain.errors import Malformed
 from octavo.domain.notification import FINAL, Status, settle
-from octavo.storage.columns import STATUS_OF, instant
+from octavo.storage.columns import STATUS_OF, instant, micros
 from octavo.telemetry.measured import measured
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 HOLD_FOR = timedelta(hours=72)
 """How long a receipt for an unknown notification is kept."""
 
+_END_OF_TIME = 253_402_300_800_000_000
+# Microseconds from 1970 to the year 10000.
+
 _FIND = text("""
-SELECT id, status, claim_token IS NOT NULL AS claimed, provider_reference, notification_type, created_at
+SELECT id, status, claim_token IS NOT NULL OR attempts > 0 AS offered, notification_type, created_at
 FROM notifications WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
 """)
 _RESOLVE = text("""
@@ -68,7 +72,7 @@ ON CONFLICT DO NOTHING
 _TAKE_HELD = text("""
 DELETE FROM held_receipts WHERE id IN (
     SELECT id FROM held_receipts WHERE next_try_at <= now() ORDER BY next_try_at LIMIT :at_most FOR UPDATE SKIP LOCKED
-) RETURNING message, received_at < now() - CAST(:hold_for AS interval) AS stale
+) RETURNING message, received_at, received_at < now() - CAST(:hold_for AS interval) AS stale
 """)
 
 
@@ -88,8 +92,11 @@ def apply_receipts(
 ) -> list[Applied]:
     """Moves the notifications as the receipts say, in any order and however often they come.
 
-    A receipt for a notification that is not there yet, or that no claim says to be on its way, is held and tried again later.
+    A receipt for a notification that is not there yet, or that was not offered to any provider yet, is held and tried again
+    later. Raises Malformed if a receipt breaks the schema.
     """
+    for receipt in receipts:
+        _check(receipt)
     ids = {id(receipt): _named(receipt) for receipt in receipts}
     _resolve(connection, receipts, ids)
     wanted = sorted({str(one) for one in ids.values() if one})
@@ -114,7 +121,17 @@ def apply_receipts(
 def take_held_receipts(connection: Connection, at_most: int = 500) -> list[ReceiptMessage]:
     """Held receipts to try again now. Those past their time are dropped, since nothing will ever answer to them."""
     rows = connection.execute(_TAKE_HELD, {"at_most": at_most, "hold_for": HOLD_FOR})
-    return [ReceiptMessage.FromString(bytes(row.message)) for row in rows if not row.stale]
+    return [_released(row) for row in rows if not row.stale]
+
+
+def _check(receipt: ReceiptMessage) -> None:
+    if len(receipt.notification_id) not in {0, 16} or not (receipt.notification_id or receipt.provider_reference):
+        raise Malformed("the receipt names no notification")
+    # PostgreSQL's text has no NUL.
+    if "\0" in receipt.provider + receipt.provider_reference + receipt.reason:
+        raise Malformed("the receipt holds a NUL")
+    if not all(0 <= at < _END_OF_TIME for at in (receipt.occurred_at_micros, receipt.received_at_micros)):
+        raise Malformed("the receipt's time is none")
 
 
 def _named(receipt: ReceiptMessage) -> UUID | None:
@@ -133,7 +150,15 @@ def _resolve(connection: Connection, receipts: Sequence[ReceiptMessage], ids: di
 
 
 def _under_way(row: Row[Any]) -> bool:
-    return bool(row.status not in {Status.CREATED, Status.SCHEDULED} or row.claimed)
+    # A receipt after an attempt that looked refused tells that the provider has it nevertheless: it must not go out again.
+    return bool(row.status not in {Status.CREATED, Status.SCHEDULED} or row.offered)
+
+
+def _when(receipt: ReceiptMessage, created_at: datetime) -> datetime:
+    """When it happened: as the provider says, unless its clock can't be right."""
+    received = instant(receipt.received_at_micros)
+    occurred = instant(receipt.occurred_at_micros)
+    return occurred if created_at <= occurred <= received else received
 
 
 def _advance(
@@ -150,7 +175,7 @@ def _advance(
         now = settle(was, [STATUS_OF[r.status] for r in telling])
         deciding = next((r for r in telling if STATUS_OF[r.status] is now), receipts[0])
         complaint = next((r for r in receipts if r.complaint), None)
-        at = instant(deciding.occurred_at_micros or deciding.received_at_micros)
+        at = _when(deciding, row.created_at)
         if now is not was or complaint:
             columns["id"].append(str(notification_id))
             columns["was"].append(was.value)
@@ -162,7 +187,8 @@ def _advance(
             columns["complained_at"].append(instant(complaint.received_at_micros) if complaint else None)
         for receipt in receipts:
             moved = receipt is deciding and now is not was
-            seconds = (at - row.created_at).total_seconds() if moved and now in FINAL else None
+            final_at = instant(deciding.received_at_micros)
+            seconds = (final_at - row.created_at).total_seconds() if moved and now in FINAL else None
             result = "complaint" if receipt.complaint else "moved" if moved else "ignored"
             applied.append(Applied(receipt, result, row.notification_type, seconds))
     if columns["id"]:
@@ -171,15 +197,30 @@ def _advance(
 
 
 def _hold(connection: Connection, receipts: Sequence[ReceiptMessage], seconds: float) -> None:
-    # The same receipt twice is held once: its bytes differ only in when it was received.
+    # All who hold lock in one order.
+    ordered = sorted(receipts, key=lambda r: (r.notification_id, r.provider_reference, _held(r)))
     connection.execute(
         _HOLD,
         {
-            "notification_id": [str(_named(r)) if _named(r) else None for r in receipts],
-            "provider_reference": [r.provider_reference for r in receipts],
-            "provider": [r.provider for r in receipts],
-            "message": [r.SerializeToString(deterministic=True) for r in receipts],
-            "received_at": [instant(r.received_at_micros) for r in receipts],
+            "notification_id": [str(named) if (named := _named(r)) else None for r in ordered],
+            "provider_reference": [r.provider_reference for r in ordered],
+            "provider": [r.provider for r in ordered],
+            "message": [_held(r) for r in ordered],
+            "received_at": [instant(r.received_at_micros) for r in ordered],
             "least": timedelta(seconds=seconds),
         },
     )
+
+
+def _held(receipt: ReceiptMessage) -> bytes:
+    """The bytes of a held receipt, without the time: a repetition has the same ones, and is held once."""
+    timeless = ReceiptMessage()
+    timeless.CopyFrom(receipt)
+    timeless.ClearField("received_at_micros")
+    return timeless.SerializeToString(deterministic=True)
+
+
+def _released(row: Row[Any]) -> ReceiptMessage:
+    receipt = ReceiptMessage.FromString(bytes(row.message))
+    receipt.received_at_micros = micros(row.received_at)
+    return receipt
