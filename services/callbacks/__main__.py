@@ -1,0 +1,30 @@
+"""The callbacks process: `python -m services.callbacks [--roles receiver,handler]`."""
+
+import argparse
+from collections.abc import Sequence
+
+from octavo.config import OpsSettings, load
+from octavo.messaging.security import KafkaConnection
+from octavo.process import Part, run
+from services.callbacks.parts import ROLES
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the roles until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m services.callbacks", description=__doc__)
+    parser.add_argument("--roles", default=",".join(ROLES), help="comma-separated; default: %(default)s")
+    roles = [role.strip() for role in parser.parse_args(arguments).roles.split(",")]
+    if unknown := set(roles) - set(ROLES):
+        parser.error(f"no such role: {', '.join(sorted(unknown))}")
+    ops, kafka, *settings = load(OpsSettings, KafkaConnection, *(ROLES[role].settings for role in roles))
+
+    def parts() -> list[Part]:
+        return [
+            part for role, setting in zip(roles, settings, strict=True) for part in ROLES[role].parts(kafka, setting)
+        ]
+
+    run(ops, "callbacks", parts)
+
+
+if __name__ == "__main__":
+    main()

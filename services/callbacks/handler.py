@@ -1,0 +1,81 @@
+"""The handler: moves notifications as their receipts say, and tries the receipts again that came too early."""
+
+from collections.abc import Sequence
+from threading import Event
+
+import structlog
+from sqlalchemy import Engine
+
+from octavo.domain.errors import Malformed, Unavailable
+from octavo.faultpoint import Point, reach
+from octavo.messaging.loop import Received
+from octavo.storage.errors import transaction
+from octavo.storage.receipts import Applied, apply_receipts, take_held_receipts
+from octavo.telemetry import metrics
+from octavo.telemetry.measured import measured
+from octavo.topics import Outgoing
+from octavo.v1.messages_pb2 import ReceiptMessage
+
+log = structlog.get_logger()
+
+GROUP = "callbacks.receipts"
+BATCH = 500
+HELD_EVERY_SECONDS = 1.0
+HELD_PAUSE_SECONDS = 5.0
+"""How long held receipts are left alone while PostgreSQL is away."""
+
+
+class Mover:
+    """Applies batches of receipts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @measured
+    def move(self, batch: Sequence[Received[ReceiptMessage]]) -> Sequence[Outgoing]:
+        """Moves what the receipts name; nothing is to be published.
+
+        Raises Unavailable while PostgreSQL is away, and Malformed for a receipt that names nothing.
+        """
+        with transaction(self._engine) as connection:
+            applied = apply_receipts(connection, [received.message for received in batch])
+        reach(Point.CALLBACKS_AFTER_MOVE)
+        count(applied)
+        return ()
+
+
+class HeldReceipts:
+    """Takes held receipts again when their time comes. Any number of processes may do so at once."""
+
+    def __init__(self, engine: Engine, every_seconds: float = HELD_EVERY_SECONDS) -> None:
+        self._engine = engine
+        self._every = every_seconds
+
+    def run(self, stop: Event) -> None:
+        """Goes on until told to stop; PostgreSQL may be away."""
+        pause = self._every
+        while not stop.wait(pause):
+            try:
+                while self.again() == BATCH and not stop.is_set():
+                    pass
+                pause = self._every
+            except (Unavailable, Malformed) as error:
+                log.warning("held receipts wait", error=str(error))
+                pause = HELD_PAUSE_SECONDS
+
+    @measured
+    def again(self) -> int:
+        """One batch, taken and applied or held again in one transaction; how many there were."""
+        with transaction(self._engine) as connection:
+            receipts = take_held_receipts(connection, BATCH)
+            applied = apply_receipts(connection, receipts) if receipts else []
+        count([one for one in applied if one.result != "held"])
+        return len(receipts)
+
+
+def count(applied: Sequence[Applied]) -> None:
+    """Counts what receipts did."""
+    for one in applied:
+        metrics.RECEIPTS_APPLIED.labels(one.receipt.provider, one.result).inc()
+        if one.seconds_to_final is not None:
+            metrics.TO_FINAL_SECONDS.labels(one.notification_type).observe(one.seconds_to_final)

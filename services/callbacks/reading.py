@@ -1,0 +1,113 @@
+"""Reading requests from strangers: a whole request within seconds, no body larger than its door, few connections.
+
+aiohttp has no limit for the time that headers take, so each connection watches its own clock.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from octavo.telemetry import metrics
+
+READ_SECONDS = 10.0
+"""From the first byte of a request, or the opening of its connection, to the last byte of its body."""
+IDLE_SECONDS = 75.0
+LINGER_SECONDS = 1.0
+"""How long the rest of a refused body is read and thrown away, so that the answer arrives before the connection ends."""
+
+
+class TooLarge(Exception):  # noqa: N818 - it describes the body
+    """The body is larger than allowed."""
+
+
+class WatchedConnection(RequestHandler):
+    """A connection that ends when a request takes too long to arrive."""
+
+    __slots__ = ("_clock",)
+
+    def __init__(self, manager: web.Server, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Starts the clock."""
+        super().connection_made(transport)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        """Starts the clock with the first byte of a request."""
+        if self._clock is None:
+            self._start()
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stops the clock."""
+        self.arrived()
+        super().connection_lost(exc)
+
+    def arrived(self) -> None:
+        """Says that the request is there, or that no more of it is wanted."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _start(self) -> None:
+        self._clock = self._loop.call_later(READ_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        self._clock = None
+        metrics.RECEIPTS_REFUSED.labels("unknown", "too-slow").inc()
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class WatchedServer(web.Server):
+    """Makes watched connections, up to a number."""
+
+    def __init__(self, handler: Callable[[Any], Awaitable[web.StreamResponse]], connections: int) -> None:
+        super().__init__(handler)
+        self._most = connections
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Takes a connection, or ends it when there are too many."""
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._most:
+            metrics.RECEIPTS_REFUSED.labels("unknown", "too-many-connections").inc()
+            transport.abort()
+
+    def __call__(self) -> RequestHandler:
+        """A connection."""
+        return WatchedConnection(
+            self,
+            loop=self._loop,
+            access_log=None,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            # A compressed body is not read: a small one could become a large one.
+            auto_decompress=False,
+        )
+
+
+async def whole_body(request: web.BaseRequest, limit: int) -> bytes:
+    """The body. Raises TooLarge as soon as it is known to exceed the limit, without reading more."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = b""
+    while chunk := await request.content.readany():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge
+    arrived(request)
+    return body
+
+
+def arrived(request: web.BaseRequest) -> None:
+    """Stops the clock of a request that is there, or no longer wanted."""
+    connection = request.protocol
+    if isinstance(connection, WatchedConnection):
+        connection.arrived()

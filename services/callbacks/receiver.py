@@ -1,0 +1,135 @@
+"""The receiver: takes receipts over HTTP and answers once they are durable. It needs Kafka, and never PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from octavo import topics
+from octavo.domain.errors import Rejected, Unauthenticated, Unavailable
+from octavo.faultpoint import Point, reach
+from octavo.messaging.publisher import Publisher
+from octavo.providers import ReceiptRequest
+from octavo.providers.sns_envelope import Forged, Refusal
+from octavo.storage.columns import STATUS_OF
+from octavo.telemetry import metrics
+from octavo.topics import to
+from octavo.v1.messages_pb2 import ReceiptMessage
+from services.callbacks.doors import Door, Taken
+from services.callbacks.reading import TooLarge, WatchedServer, arrived, whole_body
+
+RETRY_AFTER_SECONDS = 5
+_STATUS_OF_REFUSAL = {Refusal.UNREADABLE: 400, Refusal.REPLAYED: 409}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a request is refused: the status of the answer, and the label of the counter."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Receiver:
+    """A handler of requests: one path for each door."""
+
+    def __init__(self, doors: Sequence[Door], publisher: Publisher) -> None:
+        self._doors = {f"/receipts/{door.name}": door for door in doors}
+        self._publisher = publisher
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """Takes a receipt: verified, parsed, published, and only then answered with 200."""
+        door = self._doors.get(request.path)
+        if door is None:
+            return _refusal(request, "unknown", Verdict(404, "unknown-path"))
+        if request.method != "POST":
+            return _refusal(request, door.name, Verdict(405, "method", {"Allow": "POST"}))
+        try:
+            now = datetime.now(UTC)
+            door.admit(request.headers, now)
+            body = await whole_body(request, door.limit)
+            taken = await door.take(ReceiptRequest(request.headers, body, now))
+            await self._keep(door, taken)
+        # A parser may leave it to its JSON reader to say that nesting is too deep.
+        except (Rejected, Unavailable, TooLarge, RecursionError) as error:
+            return _refusal(request, door.name, verdict(error))
+        if request.transport is not None and not request.transport.is_closing():
+            # Whoever is gone does not hear the answer, and may come again.
+            taken.done()
+        return web.Response()
+
+    async def _keep(self, door: Door, taken: Taken) -> None:
+        reach(Point.CALLBACKS_BEFORE_WRITE)
+        if taken.receipts:
+            await self._publisher.publish([to(topics.RECEIPTS, receipt) for receipt in taken.receipts])
+        reach(Point.CALLBACKS_AFTER_WRITE)
+        for receipt in taken.receipts:
+            metrics.RECEIPTS.labels(door.name, mapped_status(receipt)).inc()
+
+
+def mapped_status(receipt: ReceiptMessage) -> str:
+    """What a receipt means, as the label of its counter."""
+    if receipt.complaint:
+        return "complaint"
+    status = STATUS_OF.get(receipt.status)
+    return status.value if status else "unspecified"
+
+
+def verdict(error: Exception) -> Verdict:
+    """What is answered to a request that ended in this error."""
+    match error:
+        case Unauthenticated():
+            return Verdict(401, "credentials")
+        case Forged():
+            return Verdict(_STATUS_OF_REFUSAL.get(error.refusal, 403), error.refusal.value)
+        case TooLarge():
+            return Verdict(413, "too-large")
+        case Unavailable():
+            return Verdict(503, "unavailable", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        case _:
+            return Verdict(400, "unreadable")
+
+
+def _refusal(request: web.BaseRequest, name: str, why: Verdict) -> web.Response:
+    metrics.RECEIPTS_REFUSED.labels(name, why.reason).inc()
+    arrived(request)
+    response = web.Response(status=why.status, headers=why.headers)
+    if not request.content.is_eof():
+        response.force_close()
+    return response
+
+
+class ReceiverPart:
+    """The receiver as a part of its process. It listens while Kafka is away, too: receipts are answered with 503 then."""
+
+    name = "receiver"
+
+    def __init__(self, receiver: Receiver, *, host: str, port: int, connections: int) -> None:
+        self._receiver = receiver
+        self._host = host
+        self._port = port
+        self._connections = connections
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._runner.addresses[0][1]) if self._runner else self._port
+
+    async def start(self) -> None:
+        """Listens."""
+        server = WatchedServer(self._receiver.answer, self._connections)
+        self._runner = web.ServerRunner(server, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port, backlog=512).start()
+
+    def unready(self) -> str | None:
+        """It can always take; whether Kafka can is the publisher's to say."""
+        return None
+
+    async def drain(self) -> None:
+        """Accepts no connection, answers what came, and ends."""
+        if self._runner:
+            await self._runner.cleanup()
