@@ -91,6 +91,7 @@ def of_service(name: str, instance: Instance, ports: Mapping[str, int]) -> dict[
     return {
         **common(instance, ports),
         "OCTAVO_OPS_PORT": str(ports[f"{name}_ops"]),
+        "OCTAVO_API_PORT": str(ports["api"]),
         "OCTAVO_RECEIPTS_PORT": str(ports["receipts"]),
     }
 

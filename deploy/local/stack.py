@@ -185,7 +185,8 @@ class Stack:
             return
         os.kill(pid, number)
         if number == signal.SIGKILL:
-            wait_until_gone([pid], 10)
+            # Until the manager has noticed; it may have started the program again by then.
+            self._wait(lambda: self._supervisor.states()[name]["pid"] != pid, 10)
 
     def pause(self, name: str) -> None:
         """Freeze a program with all its children (SIGSTOP)."""
@@ -197,11 +198,8 @@ class Stack:
 
     def start_program(self, name: str, seconds: float = 60) -> None:
         """Start one program again and wait until it is ready."""
-        deadline = time.monotonic() + seconds
-        # A process that was just killed may not have been noticed yet.
-        self._wait(lambda: self._supervisor.states()[name]["statename"] != "STOPPING", 10)
         self._supervisor.start_program(name)
-        self.wait_ready(name, deadline - time.monotonic())
+        self.wait_ready(name, seconds)
 
     def stop_program(self, name: str, seconds: float = 60) -> None:
         """Stop one program as a deployment would (its stop signal, then a wait), and return when it has ended."""
