@@ -37,3 +37,41 @@ logs: $(READY) ## show the last lines of the logs; PART=api shows one, FOLLOW=1 
 
 demo: $(READY) ## send real messages through everything and show what became of them
 	@$(STACK) demo
+
+## Checks
+
+.PHONY: test unit lint types imports protos generate docs check ci
+test: $(READY) ## pass the tests: unit, contract, integration, hostile input, end to end, a selection of faults
+	$(VENV)/bin/pytest $(ARGS)
+
+unit: $(READY) ## only the tests without sockets, in seconds
+	$(VENV)/bin/pytest -q tests/unit $(ARGS)
+
+lint: $(READY) ## ruff: rules and format
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	$(VENV)/bin/mypy .
+
+imports: $(READY) ## the import rules of pyproject.toml
+	$(VENV)/bin/lint-imports --no-logo
+
+protos: $(READY) ## buf: lint, nothing broken since the release, generated code as committed
+	$(VENV)/bin/buf lint
+	$(VENV)/bin/buf breaking --against protos/released.binpb
+	rm -rf .local/generated && sh scripts/generate.sh .local/generated
+	diff -r -x __init__.py -x __pycache__ .local/generated/octavo/v1 octavo/v1
+
+generate: $(READY) ## generate octavo/v1 from protos/
+	sh scripts/generate.sh
+
+docs: $(READY) ## write the pages that are made from the code
+	$(RUN) scripts/docs.py write
+
+check: lint types imports protos ## every checker
+	$(RUN) scripts/docs.py compare
+
+# The test run comes last, so that its closing line does, too.
+ci: check ## what continuous integration runs
+	$(MAKE) test
