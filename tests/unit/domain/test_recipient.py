@@ -1,0 +1,192 @@
+"""Recipients are parsed with the precise reason for a refusal, and never quoted in it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from octavo.domain.errors import Invalid, Reason
+from octavo.domain.notification import Status
+from octavo.domain.recipient import (
+    EmailAddress,
+    PhoneNumber,
+    normalised,
+    parse_email,
+    parse_phone,
+    sends_receipts,
+)
+from octavo.domain.recipient import test_outcome as outcome_of_test
+
+
+@pytest.mark.parametrize(
+    ("text", "e164", "country", "international"),
+    [
+        ("07700900003", "+447700900003", "GB", False),
+        ("07700 900999", "+447700900999", "GB", False),
+        ("+44 (0)7700 900 123", "+447700900123", "GB", False),
+        ("0044 7700-900.123", "+447700900123", "GB", False),
+        ("447700900123", "+447700900123", "GB", False),
+        ("\u202a+44\u00a07700\u2011900123\u202c", "+447700900123", "GB", False),
+        (" 07400 123456 ", "+447400123456", "GB", False),
+        ("020 7946 0123", "+442079460123", "GB", False),
+        ("+1 212 555 0100", "+12125550100", "US", True),
+        ("+49 171 1234567", "+491711234567", "DE", True),
+        ("+33 6 12 34 56 78", "+33612345678", "FR", True),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text, e164, country, international):
+    assert parse_phone(text) == PhoneNumber(e164, country, international)
+
+
+def test_the_default_region_is_the_callers():
+    assert parse_phone("0171 1234567", "DE") == PhoneNumber("+491711234567", "DE", international=False)
+    assert parse_phone("+447700900123", "DE").international
+
+
+@pytest.mark.parametrize("tail", range(0, 1000, 37))
+def test_numbers_for_drama_are_accepted(tail):
+    assert parse_phone(f"07700900{tail:03}").digits == f"447700900{tail:03}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.MISSING_FIELD),
+        (" - ", Reason.MISSING_FIELD),
+        ("07ABC900003", Reason.RECIPIENT_LETTERS),
+        ("07700900003x4", Reason.RECIPIENT_LETTERS),
+        ("tel:+447700900123", Reason.RECIPIENT_LETTERS),
+        ("+1-800-FLOWERS", Reason.RECIPIENT_LETTERS),
+        ("07700900", Reason.RECIPIENT_TOO_SHORT),
+        ("0740012345", Reason.RECIPIENT_TOO_SHORT),
+        ("999", Reason.RECIPIENT_TOO_SHORT),
+        ("074001234567", Reason.RECIPIENT_TOO_LONG),
+        ("077009000031234567", Reason.RECIPIENT_TOO_LONG),
+        ("7" * 1_000_000, Reason.RECIPIENT_TOO_LONG),
+        ("0909 8790000", Reason.RECIPIENT_PREMIUM_RATE),
+        ("+33 899 123456", Reason.RECIPIENT_PREMIUM_RATE),
+        ("+1 900 555 1234", Reason.RECIPIENT_PREMIUM_RATE),
+        ("070 1234 5678", Reason.RECIPIENT_PREMIUM_RATE),
+        ("+979 123456789", Reason.RECIPIENT_PREMIUM_RATE),
+        ("+881612345678", Reason.RECIPIENT_SATELLITE),
+        ("+882 99 1234567", Reason.RECIPIENT_SATELLITE),
+        ("+8835100012345", Reason.RECIPIENT_SATELLITE),
+        ("+870773111111", Reason.RECIPIENT_SATELLITE),
+        ("0800 1111", Reason.RECIPIENT_NO_TEXTS),
+        ("+800 1234 5678", Reason.RECIPIENT_NO_TEXTS),
+        ("+999 123456", Reason.RECIPIENT_UNKNOWN_COUNTRY),
+        ("+15550100200", Reason.RECIPIENT_NOT_A_NUMBER),
+        ("++447700900123", Reason.RECIPIENT_NOT_A_NUMBER),
+        ("#31#07400123456", Reason.RECIPIENT_NOT_A_NUMBER),
+        ("07400123456; 07400123457", Reason.RECIPIENT_NOT_A_NUMBER),
+    ],
+)
+def test_numbers_that_take_no_message_are_refused_with_the_reason(text, reason):
+    with pytest.raises(Invalid) as caught:
+        parse_phone(text)
+    assert (caught.value.reason, caught.value.field) == (reason, "phone_number")
+    assert not text.strip(" -") or text not in caught.value.message
+
+
+@given(st.one_of(st.text(max_size=70), st.text(alphabet="+0123456789 ()-", max_size=25)))
+def test_any_text_is_a_number_in_e164_or_refused(text):
+    try:
+        number = parse_phone(text)
+    except Invalid:
+        return
+    assert number.e164.startswith("+")
+    assert number.digits.isascii()
+    assert number.digits.isdigit()
+    assert parse_phone(number.e164) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("someone@example.com", "someone@example.com"),
+        (" A.b+c@Example.COM ", "A.b+c@example.com"),
+        ("perm-fail@simulator.amazonses.com", "perm-fail@simulator.amazonses.com"),
+        ("temp-fail@simulator.example", "temp-fail@simulator.example"),
+        ("a@münchen.de", "a@xn--mnchen-3ya.de"),
+    ],
+)
+def test_addresses_are_read(text, address):
+    assert parse_email(text) == EmailAddress(address)
+
+
+@pytest.mark.parametrize("mark", list("\r\n\t\x0b\x0c\x1c\x1d\x1e\x1f\x7f\x85\u2028\u2029"))
+@pytest.mark.parametrize("place", ["{}a@example.com", "a{}@example.com", "a@example.com{}", "a@exa{}mple.com"])
+def test_line_breaks_of_any_kind_are_refused_wherever_they_stand(mark, place):
+    with pytest.raises(Invalid) as caught:
+        parse_email(place.format(mark))
+    assert (caught.value.reason, caught.value.field) == (Reason.HEADER_INJECTION, "email_address")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.MISSING_FIELD),
+        ("  ", Reason.MISSING_FIELD),
+        ("a" * 300 + "@example.com", Reason.RECIPIENT_TOO_LONG),
+        ("a\x00@example.com", Reason.INVALID_TEXT),
+        *[
+            (text, Reason.INVALID_RECIPIENT)
+            for text in [
+                "nobody",
+                "a@",
+                "@example.com",
+                "a b@example.com",
+                '"a b"@example.com',
+                "a@[127.0.0.1]",
+                "a@b@example.com",
+                "Bob <a@example.com>",
+                "a@example.com,b@example.com",
+                "ü@example.com",
+                "a@localhost",
+                "\u200ba@example.com",
+                "a..b@example.com",
+            ]
+        ],
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_reason(text, reason):
+    with pytest.raises(Invalid) as caught:
+        parse_email(text)
+    assert caught.value.reason is reason
+    assert not text.strip() or text not in caught.value.message
+
+
+@given(st.one_of(st.emails(), st.text(max_size=60)))
+def test_any_text_is_a_plain_address_or_refused(text):
+    try:
+        parsed = parse_email(text)
+    except Invalid:
+        return
+    assert parsed.address.isascii()
+    assert parsed.address.isprintable()
+    assert " " not in parsed.address
+    assert parse_email(parsed.address) == parsed
+
+
+def test_one_recipient_has_one_spelling():
+    assert normalised(parse_phone("07700 900123")) == normalised(parse_phone("+447700900123")) == "+447700900123"
+    assert normalised(parse_email("Some.One@Example.com")) == normalised(parse_email("some.one@EXAMPLE.com"))
+
+
+@pytest.mark.parametrize(
+    ("recipient", "status"),
+    [
+        (parse_phone("07700900003"), Status.TEMPORARY_FAILURE),
+        (parse_phone("07700900002"), Status.PERMANENT_FAILURE),
+        (parse_phone("07700900001"), Status.DELIVERED),
+        (parse_email("perm-fail@simulator.amazonses.com"), Status.PERMANENT_FAILURE),
+        (parse_email("TEMP-FAIL@simulator.example"), Status.TEMPORARY_FAILURE),
+        (parse_email("someone@example.com"), Status.DELIVERED),
+    ],
+)
+def test_the_test_recipients_decide_what_a_test_key_gets(recipient, status):
+    assert outcome_of_test(recipient) is status
+
+
+def test_some_countries_send_no_receipts():
+    assert sends_receipts("GB")
+    assert not sends_receipts("US")
