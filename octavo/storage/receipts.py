@@ -161,6 +161,26 @@ def _when(receipt: ReceiptMessage, created_at: datetime) -> datetime:
     return occurred if created_at <= occurred <= received else received
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What receipts of one notification come to: its status, the receipt that decides it, and a complaint if there is one."""
+
+    status: Status
+    deciding: ReceiptMessage
+    complaint: ReceiptMessage | None
+
+
+def judge(was: Status, receipts: Sequence[ReceiptMessage]) -> Verdict:
+    """What these receipts, one or more, make of a status."""
+    telling = [r for r in receipts if not r.complaint and r.status in STATUS_OF]
+    now = settle(was, [STATUS_OF[r.status] for r in telling])
+    return Verdict(
+        status=now,
+        deciding=next((r for r in telling if STATUS_OF[r.status] is now), receipts[0]),
+        complaint=next((r for r in receipts if r.complaint), None),
+    )
+
+
 def _advance(
     connection: Connection, rows: dict[UUID, Row[Any]], by_notification: dict[UUID, list[ReceiptMessage]]
 ) -> list[Applied]:
@@ -171,24 +191,22 @@ def _advance(
     for notification_id, receipts in sorted(by_notification.items()):
         row = rows[notification_id]
         was = Status(row.status)
-        telling = [r for r in receipts if not r.complaint and r.status in STATUS_OF]
-        now = settle(was, [STATUS_OF[r.status] for r in telling])
-        deciding = next((r for r in telling if STATUS_OF[r.status] is now), receipts[0])
-        complaint = next((r for r in receipts if r.complaint), None)
-        at = _when(deciding, row.created_at)
+        verdict = judge(was, receipts)
+        now, deciding, complaint = verdict.status, verdict.deciding, verdict.complaint
         if now is not was or complaint:
             columns["id"].append(str(notification_id))
             columns["was"].append(was.value)
             columns["status"].append(now.value)
             columns["reason"].append(deciding.reason)
             columns["provider"].append(deciding.provider)
-            columns["at"].append(at)
+            columns["at"].append(_when(deciding, row.created_at))
             columns["final"].append(now in FINAL)
             columns["complained_at"].append(instant(complaint.received_at_micros) if complaint else None)
         for receipt in receipts:
             moved = receipt is deciding and now is not was
-            final_at = instant(deciding.received_at_micros)
-            seconds = (final_at - row.created_at).total_seconds() if moved and now in FINAL else None
+            seconds = None
+            if moved and now in FINAL:
+                seconds = (instant(receipt.received_at_micros) - row.created_at).total_seconds()
             result = "complaint" if receipt.complaint else "moved" if moved else "ignored"
             applied.append(Applied(receipt, result, row.notification_type, seconds))
     if columns["id"]:
