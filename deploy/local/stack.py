@@ -249,7 +249,7 @@ class Stack:
                 "kafka": partial(kafka.prepare, self.instance, numbers["kafka"], numbers["kafka_controller"]),
                 "postgres": partial(postgres.prepare, self.instance),
             }
-            self._at_once([prepare for name, prepare in preparations.items() if name in parts])
+            self._at_once([partial(self._prepare, name, do) for name, do in preparations.items() if name in parts])
         table = programs(self.instance, numbers, parts)
         if not manager_runs:
             try:
@@ -271,6 +271,16 @@ class Stack:
         for name in services:
             self._supervisor.start_program(name)
         self._at_once([partial(self._wait_until, name, deadline) for name in services])
+
+    def _prepare(self, name: str, prepare: Callable[[], None]) -> None:
+        """Have a program's data directory made. Raises StackFailed, with the reason in the program's log."""
+        try:
+            prepare()
+        except (OSError, subprocess.SubprocessError, kafka.JarsUnavailable, postgres.NoUnprivilegedUser) as error:
+            failure = self._failure(name, "could not be prepared")
+            with failure.log.open("a") as log:
+                print(error, getattr(error, "stderr", None) or "", sep="\n", file=log)
+            raise failure from error
 
     def _prepare_database(self, table: dict[str, Program], deadline: float, *, migrate: bool) -> None:
         """Wait for PostgreSQL; have its database, tables and first rows made."""
