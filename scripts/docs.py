@@ -21,7 +21,7 @@ def statuses() -> str:
         "|---|---|---|",
     ]
     for status in Status:
-        moves = ", ".join(f"`{move}`" for move in Status if move in MOVES[status]) or "–"
+        moves = ", ".join(f"`{move}`" for move in Status if move in MOVES[status]) or "none"
         lines.append(f"| `{status}` | {'yes' if status in FINAL else 'no'} | {moves} |")
     return "\n".join(lines) + "\n"
 

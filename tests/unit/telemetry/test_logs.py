@@ -1,0 +1,63 @@
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from octavo.telemetry import logs
+
+CANARY = "+447700900123"
+
+
+def failure():
+    raise ValueError(CANARY)
+
+
+@pytest.fixture
+def lines():
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("api", "json", "INFO", stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_an_event_is_one_line_of_json_with_service_level_and_time(lines):
+    structlog.get_logger().info("started", parts=["a"])
+    (line,) = lines()
+    assert line["event"] == "started"
+    assert line["service"] == "api"
+    assert line["level"] == "info"
+    assert line["parts"] == ["a"]
+    assert line["timestamp"].endswith("Z")
+
+
+def test_an_exception_is_told_by_kind_and_place_without_its_values(lines):
+    try:
+        failure()
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    (line,) = lines()
+    assert line["error"] == "ValueError"
+    assert any("test_logs.py" in place for place in line["at"])
+    assert CANARY not in json.dumps(line)
+
+
+def test_a_library_that_logs_an_exception_shows_no_values_either(lines):
+    try:
+        failure()
+    except ValueError:
+        logging.getLogger("some.library").exception("failed")
+    (line,) = lines()
+    assert line["event"] == "failed"
+    assert CANARY not in json.dumps(line)
+
+
+def test_below_the_level_nothing_is_written(lines):
+    structlog.get_logger().debug("quiet")
+    logging.getLogger("some.library").info("quiet")
+    assert lines() == []

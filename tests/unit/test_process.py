@@ -1,0 +1,58 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from octavo.process import ThreadPart, _until_stopped
+
+
+async def test_a_part_that_fails_ends_the_process_with_status_1():
+    import asyncio
+
+    def broken(_stop):
+        raise RuntimeError("broken")
+
+    part = ThreadPart("broken", broken)
+    await part.start()
+    assert await asyncio.wait_for(_until_stopped(asyncio.Event(), [part]), 10) == 1
+    assert part.unready() == "has ended"
+
+
+async def test_draining_tells_the_loop_to_stop_and_waits_for_it():
+    ended = threading.Event()
+
+    def loop(stop):
+        stop.wait(10)
+        ended.set()
+
+    part = ThreadPart("loop", loop)
+    await part.start()
+    assert part.unready() is None
+    await part.drain()
+    assert ended.is_set()
+
+
+def test_a_faultpoint_ends_the_process_as_killed_at_the_pass_that_it_was_armed_for(tmp_path):
+    from octavo import faultpoint
+
+    passed = tmp_path / "passed"
+    child = os.fork()
+    if child == 0:
+        faultpoint.arm("persister.after-commit:2")
+        faultpoint.reach(faultpoint.Point.PERSISTER_BEFORE_INSERT)
+        faultpoint.reach(faultpoint.Point.PERSISTER_AFTER_COMMIT)
+        passed.write_text("once")
+        faultpoint.reach(faultpoint.Point.PERSISTER_AFTER_COMMIT)
+        passed.write_text("twice")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert passed.read_text() == "once"
+
+
+def test_a_faultpoint_that_does_not_exist_is_refused():
+    from octavo import faultpoint
+
+    with pytest.raises(ValueError, match="nowhere"):
+        faultpoint.arm("nowhere")
