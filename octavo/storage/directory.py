@@ -133,6 +133,31 @@ class Cache(Generic[K, V]):
             self.put(key, value)
             return value
 
+    def aged(self, key: K) -> tuple[float, V] | None:
+        """The value however old, with its age in seconds, without any wait; None if it is not known."""
+        entry = self._entries.get(key)
+        return None if entry is None else (monotonic() - entry[0], entry[1])
+
+    def refresh(self, key: K) -> V:
+        """The value, loaded anew however young it is; the known one goes on being used if that can't be done.
+
+        Raises Unavailable if it can't be loaded and is not known at all.
+        """
+        try:
+            value = self._load(key)
+        except Unavailable:
+            old = self._entries.get(key)
+            if old is None:
+                raise
+            value = old[1]
+        self.put(key, value)
+        return value
+
+    @property
+    def fresh_seconds(self) -> float:
+        """How long a value counts as fresh."""
+        return self._fresh_seconds
+
     def put(self, key: K, value: V) -> None:
         """Keeps a value as of now."""
         with self._lock:

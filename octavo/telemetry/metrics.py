@@ -1,5 +1,7 @@
 """Every metric, each with a line that says what it means. All names begin with `notifications_`.
 
+Only gRPC's own three have the names that the ecosystem's dashboards look for, beside `notifications_requests_total`.
+
 Label values come from the code, never from a client.
 """
 
@@ -23,6 +25,26 @@ TASK_SECONDS = Histogram(
 CONSUMED = Counter("notifications_consumed_total", "Records handled, published on and committed, by topic.", ["topic"])
 DEAD_LETTERS = Counter("notifications_dead_letters_total", "Records put aside on <topic>.dead, by topic.", ["topic"])
 PUBLISHED = Counter("notifications_published_total", "Messages acknowledged by Kafka, by topic.", ["topic"])
+
+REQUESTS = Counter(
+    "notifications_requests_total",
+    "Calls by who called (API, ADMIN, NOBODY), gRPC method, the module and function that handled it, and gRPC status.",
+    ["caller", "method", "module", "function", "status"],
+)
+GRPC_STARTED = Counter(
+    "grpc_server_started_total", "Calls begun.", ["grpc_type", "grpc_service", "grpc_method", "caller"]
+)
+GRPC_HANDLED = Counter(
+    "grpc_server_handled_total",
+    "Calls ended, by gRPC status.",
+    ["grpc_type", "grpc_service", "grpc_method", "grpc_code", "caller"],
+)
+GRPC_SECONDS = Histogram(
+    "grpc_server_handling_seconds",
+    "Seconds from the arrival of a call to its end.",
+    ["grpc_type", "grpc_service", "grpc_method", "caller"],
+    buckets=STEP,
+)
 
 ACCEPTED = Counter("notifications_accepted_total", "Notifications accepted from clients, by type.", ["type"])
 PERSISTED = Counter("notifications_persisted_total", "Rows written, by lane topic.", ["topic"])

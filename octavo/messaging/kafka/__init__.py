@@ -1,6 +1,7 @@
-"""Kafka's Source and Sink, and its topics. The only package that imports kafka-python."""
+"""Kafka's Source, Sink and Publisher, and its topics. The only package that imports kafka-python."""
 
+from octavo.messaging.kafka.publisher import KafkaPublisher
 from octavo.messaging.kafka.sink import KafkaSink, producer
 from octavo.messaging.kafka.source import KafkaSource
 
-__all__ = ["KafkaSink", "KafkaSource", "producer"]
+__all__ = ["KafkaPublisher", "KafkaSink", "KafkaSource", "producer"]

@@ -1,0 +1,238 @@
+"""Accepting: from a request to the message that goes to Kafka and the answer that goes to the client.
+
+It asks nobody anything: what it needs of the world (service, template, time, randomness) is passed in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from uuid import UUID
+
+from octavo.crypto import Hasher, Sealer
+from octavo.domain import sms
+from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
+from octavo.domain.ids import check_request_id, repeatable_id, uuid7
+from octavo.domain.limits import MAX_REFERENCE, MAX_SEND_AHEAD
+from octavo.domain.notification import KeyType, NotificationType
+from octavo.domain.recipient import PhoneNumber, Recipient, normalised, parse_email, parse_phone
+from octavo.domain.template import Value, render_sms, render_subject, render_text
+from octavo.domain.text import check_text
+from octavo.storage.columns import KEY_TYPE, TYPE, micros
+from octavo.storage.directory import Service, TemplateHead, TemplateVersion
+from octavo.topics import Outgoing, lane_of, to
+from octavo.v1 import notification_pb2
+from octavo.v1 import notification_service_pb2 as pb
+from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
+from services.api.fields import read_id, read_time, written_time
+
+SendRequest = pb.SendSmsRequest | pb.SendEmailRequest
+SendResponse = pb.SendSmsResponse | pb.SendEmailResponse
+
+MOST_PERSONALISATION = 2_500_000
+"""Bytes of personalisation in one message: sealed it is a third longer, and Kafka takes 4 MiB."""
+LATE = timedelta(minutes=5)
+"""How far in the past send_at may be, for clocks that differ and calls that are repeated: such a message goes at once."""
+ENCODING = {
+    sms.Encoding.GSM7: notification_pb2.SMS_ENCODING_GSM7,
+    sms.Encoding.UCS2: notification_pb2.SMS_ENCODING_UCS2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request, read: all that can be checked without knowing the template."""
+
+    request: SendRequest
+    type: NotificationType
+    template_id: UUID
+    recipient: Recipient
+    recipient_hash: bytes
+    personalisation: Mapping[str, Value]
+    content_hash: bytes
+    request_id: UUID | None
+    id: UUID
+    send_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is published, and what is answered once it is."""
+
+    id: UUID
+    type: NotificationType
+    content_hash: bytes
+    outgoing: Outgoing
+    response: SendResponse
+
+
+class Acceptance:
+    """The rules of sending, with the keys that they need."""
+
+    def __init__(self, sealer: Sealer, hasher: Hasher, hash_key: bytes, default_region: str) -> None:
+        self._sealer = sealer
+        self._hasher = hasher
+        self._id_key = sha256(b"ids" + hash_key).digest()
+        self._region = default_region
+
+    def read(self, request: SendRequest, service: Service, now: datetime, randomness: bytes) -> Wish:
+        """The request, read. Raises Invalid that names the first field that breaks a rule."""
+        template_id = _template_id(request.template_id)
+        is_sms = isinstance(request, pb.SendSmsRequest)
+        recipient: Recipient = (
+            parse_phone(request.phone_number, self._region)
+            if isinstance(request, pb.SendSmsRequest)
+            else parse_email(request.email_address)
+        )
+        check_text("reference", request.reference, max_length=MAX_REFERENCE, reason=Reason.REFERENCE_TOO_LONG)
+        personalisation = _personalisation(request)
+        _check_choice(request, service)
+        send_at = _send_at(request, now)
+        request_id = check_request_id(request.request_id, now) if request.request_id else None
+        service_id = service.id.bytes
+        return Wish(
+            request=request,
+            type=NotificationType.SMS if is_sms else NotificationType.EMAIL,
+            template_id=template_id,
+            recipient=recipient,
+            recipient_hash=self._hasher.recipient(service_id, normalised(recipient)),
+            personalisation=personalisation,
+            # The request's own bytes, maps in the order of their keys: whatever differs is another content.
+            content_hash=self._hasher.content(
+                b"sms" if is_sms else b"email", service_id, request.SerializeToString(deterministic=True)
+            ),
+            request_id=request_id,
+            id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
+            send_at=send_at,
+        )
+
+    def accept(
+        self,
+        wish: Wish,
+        service: Service,
+        key_type: KeyType,
+        head: TemplateHead,
+        version: TemplateVersion,
+        now: datetime,
+    ) -> Accepted:
+        """The message and the answer. Raises Invalid if the template and the personalisation make no text to send."""
+        message = NotificationMessage(
+            id=wish.id.bytes,
+            service_id=service.id.bytes,
+            type=TYPE[wish.type],
+            template_id=head.id.bytes,
+            template_version=version.version,
+            key_type=KEY_TYPE[key_type],
+            sealed=self._seal(wish),
+            recipient_hash=wish.recipient_hash,
+            content_hash=wish.content_hash,
+            reference=wish.request.reference,
+            created_at_micros=micros(now),
+            send_at_micros=micros(wish.send_at) if wish.send_at else 0,
+        )
+        response = answer(wish, service, version)
+        if isinstance(wish.request, pb.SendSmsRequest) and isinstance(response, pb.SendSmsResponse):
+            message.sms_sender = wish.request.sms_sender
+            message.parts = response.parts
+            message.encoding = response.encoding
+        elif isinstance(wish.request, pb.SendEmailRequest):
+            message.reply_to = wish.request.reply_to
+        topic = lane_of(wish.type, in_job=False).persist
+        return Accepted(wish.id, wish.type, wish.content_hash, to(topic, message), response)
+
+    def _seal(self, wish: Wish) -> bytes:
+        recipient = wish.recipient.e164 if isinstance(wish.recipient, PhoneNumber) else wish.recipient.address
+        content = SealedContent(
+            notification_id=wish.id.bytes,
+            recipient=recipient,
+            personalisation=wish.request.personalisation,
+            personalisation_lists=wish.request.personalisation_lists,
+        )
+        return self._sealer.seal(content)
+
+
+def check_template(wish: Wish, service: Service, head: TemplateHead | None) -> TemplateHead:
+    """The template, if it is one to send with. Raises NotFound, Invalid or FailedPrecondition."""
+    if head is None or head.service_id != service.id:
+        raise NotFound("template", field="template_id", reason=Reason.UNKNOWN_TEMPLATE)
+    if head.type is not wish.type:
+        raise Invalid.of(
+            "template_id", Reason.WRONG_TEMPLATE_TYPE, f"the template is for {head.type}, not for {wish.type}"
+        )
+    if head.archived:
+        raise FailedPrecondition(Reason.ARCHIVED_TEMPLATE, "the template is archived", field="template_id")
+    return head
+
+
+def answer(wish: Wish, service: Service, version: TemplateVersion) -> SendResponse:
+    """What the client gets: the rendered text among it. Raises Invalid if there is no text to send."""
+    if wish.type is NotificationType.SMS:
+        body = render_sms(version.content, wish.personalisation, service.prefix)
+        size = sms.fit(body)
+        return pb.SendSmsResponse(
+            id=str(wish.id),
+            body=body,
+            template_id=str(version.template_id),
+            template_version=version.version,
+            reference=wish.request.reference,
+            parts=size.parts,
+            encoding=ENCODING[size.encoding],
+            send_at=written_time(wish.send_at),
+        )
+    return pb.SendEmailResponse(
+        id=str(wish.id),
+        body=render_text(version.content, wish.personalisation),
+        subject=render_subject(version.subject, wish.personalisation) if version.subject else "",
+        template_id=str(version.template_id),
+        template_version=version.version,
+        reference=wish.request.reference,
+        send_at=written_time(wish.send_at),
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _template_id(text: str) -> UUID:
+    return read_id("template_id", text)
+
+
+def _personalisation(request: SendRequest) -> dict[str, Value]:
+    """The values by name. Raises Invalid that names a value which can't be stored, or their sum if it is too long."""
+    given: dict[str, Value] = dict(request.personalisation)
+    size = sum(map(len, request.personalisation.values()))
+    for name, value in request.personalisation.items():
+        check_text("personalisation", name)
+        check_text(f"personalisation[{name}]", value)
+    for name, values in request.personalisation_lists.items():
+        check_text("personalisation_lists", name)
+        for value in values.values:
+            check_text(f"personalisation_lists[{name}]", value)
+        if name in given:
+            raise Invalid.of(
+                f"personalisation_lists[{name}]", Reason.INVALID_ARGUMENT, "the name has a single value, too"
+            )
+        given[name] = list(values.values)
+        size += sum(map(len, values.values))
+    # A character may take four bytes: only what may be too long is measured exactly.
+    if size * 4 > MOST_PERSONALISATION and request.ByteSize() > MOST_PERSONALISATION:
+        raise Invalid.of(
+            "personalisation", Reason.CONTENT_TOO_LONG, f"personalisation is longer than {MOST_PERSONALISATION:,} bytes"
+        )
+    return given
+
+
+def _check_choice(request: SendRequest, service: Service) -> None:
+    if isinstance(request, pb.SendSmsRequest):
+        if request.sms_sender and request.sms_sender not in service.sms_senders:
+            raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
+    elif request.reply_to and request.reply_to not in service.reply_to_addresses:
+        raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
+
+
+def _send_at(request: SendRequest, now: datetime) -> datetime | None:
+    send_at = read_time(request, "send_at")
+    if send_at is not None and not now - LATE <= send_at <= now + MAX_SEND_AHEAD:
+        raise Invalid.of(
+            "send_at", Reason.SEND_AT_OUT_OF_RANGE, "send_at must not be in the past, nor more than 14 days ahead"
+        )
+    return send_at

@@ -1,0 +1,96 @@
+"""The directory of services, keys and templates, asked from the event loop without blocking it.
+
+A value is refreshed beside the calls before it gets too old, so that none waits. While PostgreSQL is away or stands still,
+what is known goes on being used.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from octavo.domain.errors import Reason, Unavailable
+from octavo.storage.directory import ApiKey, Cache, Directory, Nothing, Service, TemplateHead, TemplateVersion
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+AHEAD = 0.6
+"""A value past this part of its time is refreshed beside the call that uses it."""
+STALE_WAIT_SECONDS = 1.0
+"""How long a call waits for a newer value when an old one is known."""
+FIRST_WAIT_SECONDS = 5.0
+THREADS = 4
+
+
+class Known:
+    """What the directory knows. Used by one event loop."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="directory")
+        self._loading: dict[tuple[int, Any], asyncio.Future[Any]] = {}
+
+    async def service(self, service_id: UUID) -> Service | None:
+        """A service; None if there is none. Raises Unavailable if that can't be told."""
+        found = await self.get(self._directory.services, service_id)
+        return None if isinstance(found, Nothing) else found
+
+    async def key(self, key_id: UUID) -> ApiKey | None:
+        """An API key, a revoked one too; None if there is none. Raises Unavailable if that can't be told."""
+        found = await self.get(self._directory.keys, key_id)
+        return None if isinstance(found, Nothing) else found
+
+    async def template(self, template_id: UUID) -> TemplateHead | None:
+        """A template; None if there is none. Raises Unavailable if that can't be told."""
+        found = await self.get(self._directory.templates, template_id)
+        return None if isinstance(found, Nothing) else found
+
+    async def version(self, template_id: UUID, version: int) -> TemplateVersion:
+        """A version of a template. Raises KeyError if there is none, Unavailable if that can't be told."""
+        return await self.get(self._directory.versions, (template_id, version))
+
+    async def get(self, cache: Cache[K, V], key: K) -> V:
+        """A value of one of the caches. Raises Unavailable if it is not known and can't be loaded in time."""
+        entry = cache.aged(key)
+        if entry is not None and entry[0] <= cache.fresh_seconds * AHEAD:
+            return entry[1]
+        loading = self._loading.get((id(cache), key)) or self._load(cache, key)
+        if entry is None:
+            return cast("V", await _within(loading, FIRST_WAIT_SECONDS))
+        age, value = entry
+        if age <= cache.fresh_seconds:
+            return value
+        try:
+            return cast("V", await _within(loading, STALE_WAIT_SECONDS))
+        except Unavailable:
+            # Used as if it were new, so that a database that stands still costs one wait in a while, not one a call.
+            cache.put(key, value)
+            return value
+
+    def close(self) -> None:
+        """Lets the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _load(self, cache: Cache[K, V], key: K) -> asyncio.Future[Any]:
+        place = (id(cache), key)
+        loading = asyncio.get_running_loop().run_in_executor(
+            self._threads, cast("Callable[[K], V]", cache.refresh), key
+        )
+        self._loading[place] = loading
+
+        def ended(done: asyncio.Future[Any]) -> None:
+            self._loading.pop(place, None)
+            # Looked at, so that nobody complains of an error that no call waited for.
+            _ = done.cancelled() or done.exception()
+
+        loading.add_done_callback(ended)
+        return loading
+
+
+async def _within(loading: asyncio.Future[Any], seconds: float) -> Any:
+    try:
+        return await asyncio.wait_for(asyncio.shield(loading), seconds)
+    except TimeoutError:
+        raise Unavailable("the database does not answer", reason=Reason.DATABASE_UNAVAILABLE) from None

@@ -1,0 +1,35 @@
+"""What sending asks of the limits."""
+
+from datetime import datetime
+from typing import Protocol
+
+from octavo.domain.notification import KeyType, NotificationType
+from octavo.storage.directory import Service
+
+
+class Limits(Protocol):
+    """The limits of services."""
+
+    async def take(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> None:
+        """Charges so many notifications. Raises LimitExceeded, having charged nothing, if they are too many."""
+
+    def give_back(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> None:
+        """Takes back what was charged for notifications that were certainly not accepted."""
+
+
+class NoLimits:
+    """Charges nothing."""
+
+    async def take(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> None:
+        """Lets all pass."""
+
+    def give_back(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> None:
+        """Has nothing to take back."""

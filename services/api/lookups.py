@@ -1,0 +1,149 @@
+"""Looking notifications up: the database is asked, and what is sealed is opened, in threads beside the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from octavo.crypto import Hasher
+from octavo.domain.errors import Invalid, NotFound, Reason, Unavailable
+from octavo.domain.ids import time_of
+from octavo.domain.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from octavo.domain.recipient import normalised, parse_email, parse_phone
+from octavo.domain.text import check_text
+from octavo.storage import lookups
+from octavo.storage.columns import STATUS_OF, TYPE_OF
+from octavo.storage.directory import Service
+from octavo.storage.errors import transaction
+from octavo.v1 import notification_pb2
+from octavo.v1 import notification_service_pb2 as pb
+from services.api.arrivals import Arrivals
+from services.api.fields import read_id, read_time
+from services.api.page_token import PageTokens
+from services.api.shown import Shown
+
+T = TypeVar("T")
+
+YOUNG = timedelta(seconds=5)
+"""A notification accepted so short ago may not be persisted yet: it is waited for."""
+AHEAD = timedelta(minutes=5)
+
+
+class Lookups:
+    """Finds notifications of a service."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        threads: ThreadPoolExecutor,
+        shown: Shown,
+        hasher: Hasher,
+        arrivals: Arrivals,
+        default_region: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._shown = shown
+        self._hasher = hasher
+        self._tokens = PageTokens(hasher)
+        self._arrivals = arrivals
+        self._region = default_region
+        self._clock = clock
+
+    async def get(
+        self, request: pb.GetNotificationRequest, service: Service, patience: float | None = None
+    ) -> notification_pb2.Notification:
+        """The notification with its history; one accepted moments ago is waited for, at most `patience` seconds.
+
+        Raises NotFound if the service has no such one.
+        """
+        notification_id = read_id("id", request.id)
+        found = await self._in_thread(lambda: self._get(service, notification_id))
+        if found is None and -AHEAD < self._clock() - time_of(notification_id) < YOUNG:
+            await self._arrivals.wait(service.id, notification_id, patience)
+            found = await self._in_thread(lambda: self._get(service, notification_id))
+        if found is None:
+            raise not_found()
+        return found
+
+    async def list(self, request: pb.ListNotificationsRequest, service: Service) -> pb.ListNotificationsResponse:
+        """A page, newest first. Raises Invalid that names a filter which can't be read."""
+        size = _page_size(request.page_size)
+        wanted = self._filter(request, service)
+        before = self._tokens.read(service.id, request)
+        return await self._in_thread(lambda: self._list(request, service, wanted, before, size))
+
+    def _get(self, service: Service, notification_id: UUID) -> notification_pb2.Notification | None:
+        with transaction(self._engine) as connection:
+            row = lookups.get_notification(connection, service.id, notification_id)
+            moves = lookups.get_moves(connection, service.id, notification_id) if row else ()
+        return self._shown.notification(row, service, moves) if row else None
+
+    def _list(
+        self,
+        request: pb.ListNotificationsRequest,
+        service: Service,
+        wanted: lookups.Filter,
+        before: UUID | None,
+        size: int,
+    ) -> pb.ListNotificationsResponse:
+        with transaction(self._engine) as connection:
+            # One more than the page holds tells whether there is another page.
+            rows = lookups.list_notifications(connection, service.id, wanted, before, size + 1)
+        page = rows[:size]
+        return pb.ListNotificationsResponse(
+            notifications=[self._shown.notification(row, service) for row in page],
+            next_page_token=self._tokens.write(service.id, request, page[-1].id) if len(rows) > size else "",
+        )
+
+    def _filter(self, request: pb.ListNotificationsRequest, service: Service) -> lookups.Filter:
+        check_text("reference", request.reference)
+        created_from, created_before = read_time(request, "created_from"), read_time(request, "created_before")
+        if created_from and created_before and created_from > created_before:
+            raise Invalid.of("created_from", Reason.INVALID_RANGE, "created_from comes after created_before")
+        return lookups.Filter(
+            type=_known(TYPE_OF, "type", request.type) if request.type else None,
+            statuses=tuple(_known(STATUS_OF, f"statuses[{place}]", n) for place, n in enumerate(request.statuses)),
+            template_id=read_id("template_id", request.template_id) if request.template_id else None,
+            reference=request.reference,
+            job_id=read_id("job_id", request.job_id) if request.job_id else None,
+            created_from=created_from,
+            created_before=created_before,
+            recipient_hash=self._recipient_hash(service, request.recipient) if request.recipient else None,
+        )
+
+    def _recipient_hash(self, service: Service, given: str) -> bytes:
+        recipient = (
+            parse_email(given, field="recipient")
+            if "@" in given
+            else parse_phone(given, self._region, field="recipient")
+        )
+        return self._hasher.recipient(service.id.bytes, normalised(recipient))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except Unavailable as error:
+            raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
+
+
+def not_found() -> NotFound:
+    """The one answer for what does not exist and for what is another service's."""
+    return NotFound("notification", field="id")
+
+
+def _page_size(given: int) -> int:
+    if given < 0:
+        raise Invalid.of("page_size", Reason.INVALID_PAGE_SIZE, "page_size must not be negative")
+    return min(given or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def _known(numbers: dict[int, T], field: str, number: int) -> T:
+    if number not in numbers:
+        raise Invalid.of(field, Reason.INVALID_ENUM, f"{field} knows no number {number}")
+    return numbers[number]

@@ -1,0 +1,74 @@
+"""Requests from the wire: parsed after the caller is known, with the field named that can't be read."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.internal.decoder import _DecodeVarint
+from google.protobuf.message import DecodeError, Message
+
+from octavo.domain.errors import Invalid, Reason
+
+M = TypeVar("M", bound=Message)
+
+_DEEPEST = 16
+
+
+def parse(kind: type[M], data: bytes) -> M:
+    """The message. Raises Invalid, with the name of the field if one holds what is not UTF-8."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        field = _not_utf8(kind.DESCRIPTOR, memoryview(data), _DEEPEST)
+        if field is None:
+            raise Invalid.of("request", Reason.INVALID_ARGUMENT, "the request can't be decoded") from None
+        raise Invalid.of(field, Reason.INVALID_TEXT, f"{field} is not UTF-8") from None
+
+
+def _not_utf8(descriptor: Descriptor, data: memoryview, depth: int) -> str | None:
+    """The path of the first text that is not UTF-8; None if there is none, or if the data end early."""
+    if depth == 0:
+        return None
+    try:
+        for number, value in _fields(data):
+            field = descriptor.fields_by_number.get(number)
+            if field is None:
+                continue
+            if field.type == FieldDescriptor.TYPE_STRING and not _is_utf8(value):
+                return str(field.name)
+            if field.type == FieldDescriptor.TYPE_MESSAGE:
+                inner = _not_utf8(field.message_type, value, depth - 1)
+                if inner is not None:
+                    entry = field.message_type.GetOptions().map_entry
+                    return str(field.name) if entry else f"{field.name}.{inner}"
+    except (IndexError, DecodeError, ValueError):
+        return None
+    return None
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The fields that have a length, as they lie on the wire. Raises IndexError, ValueError or DecodeError at nonsense."""
+    at = 0
+    while at < len(data):
+        tag, at = _DecodeVarint(data, at)
+        match tag & 7:
+            case 0:
+                _, at = _DecodeVarint(data, at)
+            case 1:
+                at += 8
+            case 2:
+                size, at = _DecodeVarint(data, at)
+                yield tag >> 3, data[at : at + size]
+                at += size
+            case 5:
+                at += 4
+            case _:
+                raise ValueError("a group, or nonsense")
+
+
+def _is_utf8(value: memoryview) -> bool:
+    try:
+        bytes(value).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

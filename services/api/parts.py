@@ -1,0 +1,73 @@
+"""The api, put together."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from octavo import topics
+from octavo.crypto import Hasher, Sealer
+from octavo.messaging.kafka import KafkaPublisher
+from octavo.process import Part
+from octavo.storage.directory import Directory
+from octavo.storage.engine import engine
+from octavo.v1 import notification_service_pb2
+from services.api.accept import Acceptance
+from services.api.arrivals import Arrivals
+from services.api.authentication import Authenticator
+from services.api.earlier import Earlier
+from services.api.guests import Guests
+from services.api.known import Known
+from services.api.limiting import NoLimits
+from services.api.lookups import Lookups
+from services.api.notifications import NotificationServicer
+from services.api.sending import Sending
+from services.api.server import GrpcServer, Served
+from services.api.settings import ApiSettings
+from services.api.shown import Shown
+
+PUBLISHED = (topics.DB_SMS.name, topics.DB_EMAIL.name, topics.JOBS.name)
+DIRECTORY_CONNECTIONS = 2
+
+
+def clock() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def parts(settings: ApiSettings) -> Sequence[Part]:
+    """The parts of the process, in the order in which they drain."""
+    url = settings.database_url.get_secret_value()
+    # Apart from the lookups, so that sending does not wait behind them.
+    directory_engine = engine(url, pool=DIRECTORY_CONNECTIONS, application="octavo-api-directory")
+    lookup_engine = engine(url, pool=settings.database_pool, application="octavo-api")
+    threads = ThreadPoolExecutor(settings.database_pool, thread_name_prefix="lookups")
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="beside"))
+
+    sealer, hasher = Sealer(settings.keys()), Hasher(settings.key_of_hashes())
+    directory = Directory(directory_engine)
+    known = Known(directory)
+    publisher = KafkaPublisher(settings.kafka_bootstrap, PUBLISHED, settings.security())
+    sending = Sending(
+        known,
+        Acceptance(sealer, hasher, settings.key_of_hashes(), settings.default_region),
+        Guests(directory_engine, known),
+        Earlier(lookup_engine, threads),
+        NoLimits(),
+        publisher,
+        clock,
+    )
+    arrivals = Arrivals(lookup_engine, threads)
+    lookups = Lookups(
+        lookup_engine, threads, Shown(sealer, directory), hasher, arrivals, settings.default_region, clock
+    )
+    authenticator = Authenticator(known, settings.admin_key.get_secret_value())
+    services = [
+        Served(
+            notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
+            NotificationServicer(sending, lookups),
+        ),
+    ]
+    server = GrpcServer(settings, authenticator, services, publisher.unready)
+    # The publisher drains last: the calls under way still need it.
+    return [server, publisher]

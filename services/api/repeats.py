@@ -1,0 +1,79 @@
+"""Calls repeated within moments, in one process: they share one outcome, and are charged once."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from time import monotonic
+from uuid import UUID
+
+from octavo.domain.errors import AlreadyExists, Reason, Unavailable
+from services.api.accept import Accepted, SendResponse
+
+REMEMBER_SECONDS = 10.0
+"""By then the row is there, and a repetition finds it."""
+MOST = 5_000
+LARGEST = 10_000
+"""Bytes of an answer that is remembered; a larger one is only shared while its call is under way."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    content_hash: bytes
+    outcome: asyncio.Future[SendResponse]
+    since: float
+
+
+class Repeats:
+    """The calls with a request_id that are under way, or ended moments ago."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[UUID, _Entry] = OrderedDict()
+
+    def earlier(self, accepted: Accepted) -> asyncio.Future[SendResponse] | None:
+        """The outcome of the same call made before; None if there is none.
+
+        Raises AlreadyExists if the request_id came with another content.
+        """
+        self._forget()
+        entry = self._entries.get(accepted.id)
+        if entry is None:
+            return None
+        if entry.content_hash != accepted.content_hash:
+            raise reused()
+        return entry.outcome
+
+    def begin(self, accepted: Accepted) -> None:
+        """Says that the call is under way."""
+        outcome: asyncio.Future[SendResponse] = asyncio.get_running_loop().create_future()
+        self._entries[accepted.id] = _Entry(accepted.content_hash, outcome, monotonic())
+
+    def succeed(self, accepted: Accepted) -> None:
+        """Says that it was accepted."""
+        entry = self._entries[accepted.id]
+        entry.outcome.set_result(accepted.response)
+        if accepted.response.ByteSize() > LARGEST:
+            del self._entries[accepted.id]
+
+    def fail(self, accepted: Accepted, error: BaseException) -> None:
+        """Says that it was not: the next one tries by itself."""
+        entry = self._entries.pop(accepted.id)
+        # Whoever shares it must not be cancelled because this client went away.
+        entry.outcome.set_exception(error if isinstance(error, Exception) else Unavailable("the call was given up"))
+        # Looked at, for the case that nobody shares it.
+        entry.outcome.exception()
+
+    def _forget(self) -> None:
+        oldest = monotonic() - REMEMBER_SECONDS
+        while self._entries:
+            first = next(iter(self._entries))
+            entry = self._entries[first]
+            if not entry.outcome.done() or (entry.since > oldest and len(self._entries) < MOST):
+                return
+            del self._entries[first]
+
+
+def reused() -> AlreadyExists:
+    """The error for a request_id that belongs to another content."""
+    return AlreadyExists(
+        Reason.REQUEST_ID_REUSED, "the request_id was used before with another content", field="request_id"
+    )

@@ -1,0 +1,50 @@
+"""What the api is configured by."""
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from octavo.config import DatabaseSettings, OpsSettings, SealingSettings
+from octavo.messaging.security import KafkaConnection
+
+LEAST_ADMIN_KEY = 32
+
+
+class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnection):
+    """The api, with all that it works with."""
+
+    api_host: str = Field(default="127.0.0.1", description="Address that gRPC listens on.")
+    api_port: int = Field(default=50051, ge=0, le=65535, description="Port that gRPC listens on.")
+    admin_key: SecretStr = Field(
+        description="Key of the platform team: services, keys and templates of everybody. At least 32 characters."
+    )
+    default_region: str = Field(
+        default="GB", pattern="^[A-Z]{2}$", description="Where a phone number without a country code is dialled."
+    )
+    reflection: bool = Field(default=False, description="Whether clients may ask for the API's description.")
+    tls_cert_file: str = Field(default="", description="Certificate chain of the server, PEM; TLS when set.")
+    tls_key_file: str = Field(default="", description="Private key of that certificate, PEM.")
+    tls_client_ca_file: str = Field(
+        default="", description="Authority of the clients' certificates, PEM; clients must have one when set."
+    )
+    most_calls: int = Field(default=2_000, ge=1, description="Calls under way at once; more are refused.")
+    connection_age_seconds: int = Field(
+        default=300, ge=1, description="After so long a connection is renewed, so that load spreads over new processes."
+    )
+    drain_delay_seconds: float = Field(
+        default=0.0, ge=0, le=60, description="How long it goes on after SIGTERM, until load balancers have noticed."
+    )
+    most_streams: int = Field(default=20, ge=1, description="WatchNotifications streams of a service in one process.")
+
+    @field_validator("admin_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < LEAST_ADMIN_KEY:
+            raise ValueError(f"needs at least {LEAST_ADMIN_KEY} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "ApiSettings":
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("OCTAVO_TLS_CERT_FILE and OCTAVO_TLS_KEY_FILE go together")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("OCTAVO_TLS_CLIENT_CA_FILE needs OCTAVO_TLS_CERT_FILE")
+        return self
