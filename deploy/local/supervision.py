@@ -52,7 +52,7 @@ class Supervisor:
         with (self._instance.logs / "supervisord.err").open("wb") as complaints:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._configuration)],
-                cwd=ROOT,
+                cwd=self._instance.run,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
@@ -129,13 +129,12 @@ class Supervisor:
 
     def _configure(self, programs: list[Program], owner: int, *, restart: bool) -> None:
         """Write supervisord's configuration and each program's specification."""
-        run, logs = self._instance.run, self._instance.logs
         sections = [
             "[supervisord]",
-            f"pidfile={_escaped(self._pid_file)}",
-            f"logfile={_escaped(logs / 'supervisord.log')}",
-            f"childlogdir={_escaped(logs)}",
-            f"directory={_escaped(ROOT)}",
+            # Relative to the directory that it is started in; it stumbles over some characters in full paths.
+            f"pidfile={self._pid_file.name}",
+            "logfile=../logs/supervisord.log",
+            "childlogdir=../logs",
             "silent=true",
             "nocleanup=true",
             # The stack belongs to whoever starts it; without this line root gets a warning at each start.
@@ -147,31 +146,35 @@ class Supervisor:
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         ]
         for program in programs:
-            specification = run / f"{program.name}.json"
-            write_json(
-                specification,
-                {
-                    "command": list(program.command),
-                    "environment": {"PYTHONUNBUFFERED": "1", **program.environment},
-                    "directory": program.directory,
-                    "user": program.user,
-                    # PostgreSQL has children and files to look after; nobody would be left to kill the others.
-                    "orphaned_signal": signal.SIGINT if program.name == "postgres" else signal.SIGKILL,
-                },
-            )
-            launch = [sys.executable, "-I", str(Path(__file__).with_name("launch.py")), str(specification)]
-            sections += self._section(program.name, launch, autostart=False, restart=restart)
+            # PostgreSQL has children and files to look after; nobody would be left to kill the others.
+            orphaned = signal.SIGINT if program.name == "postgres" else signal.SIGKILL
+            specification = {
+                "command": list(program.command),
+                "environment": {"PYTHONUNBUFFERED": "1", **program.environment},
+                "directory": program.directory,
+                "user": program.user,
+                "orphaned_signal": orphaned,
+            }
+            sections += self._section(program.name, specification, autostart=False, restart=restart)
             sections += [
                 f"stopsignal={program.stop_signal.name.removeprefix('SIG')}",
                 f"stopwaitsecs={program.stop_seconds}",
             ]
-        watchdog = [sys.executable, "-m", "deploy.local.watchdog", str(owner)]
+        watchdog = {
+            "command": [sys.executable, "-m", "deploy.local.watchdog", str(owner)],
+            "environment": {},
+            "directory": str(ROOT),
+            "user": None,
+            "orphaned_signal": signal.SIGKILL,
+        }
         sections += self._section(WATCHDOG, watchdog, autostart=True, restart=True)
-        configuration = run / "supervisord.conf"
-        write_private(configuration, "\n".join(sections) + "\n")
+        write_private(self._configuration, "\n".join(sections) + "\n")
 
-    def _section(self, name: str, command: list[str], *, autostart: bool, restart: bool) -> list[str]:
-        """Return the lines about one program that all programs have in common."""
+    def _section(self, name: str, specification: dict[str, Any], *, autostart: bool, restart: bool) -> list[str]:
+        """Write a program's specification; return the lines that the configuration of every program has."""
+        file = self._instance.run / f"{name}.json"
+        write_json(file, specification)
+        command = [sys.executable, "-I", str(Path(__file__).with_name("launch.py")), str(file)]
         return [
             f"[program:{name}]",
             f"command={_escaped(shlex.join(command))}",
@@ -182,7 +185,7 @@ class Supervisor:
             f"startretries={3 if restart else 0}",
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile={_escaped(self._instance.logs / name)}.log",
+            f"stdout_logfile=../logs/{name}.log",
             "stdout_logfile_maxbytes=20MB",
             "stdout_logfile_backups=2",
         ]
