@@ -160,7 +160,7 @@ class Supervisor:
                 f"stopsignal={program.stop_signal.name.removeprefix('SIG')}",
                 f"stopwaitsecs={program.stop_seconds}",
             ]
-        watchdog = {
+        watchdog: dict[str, Any] = {
             "command": [sys.executable, "-m", "deploy.local.watchdog", str(owner)],
             "environment": {},
             "directory": str(ROOT),
