@@ -88,6 +88,11 @@ RECEIPTS = Counter(
     "Receipts received, by provider and the status they are mapped to.",
     ["provider", "status"],
 )
+RECEIPTS_UNKNOWN = Counter(
+    "notifications_receipts_unknown_total",
+    "Receipts with a status that is in no table, taken for a technical failure, by provider.",
+    ["provider"],
+)
 RECEIPTS_REFUSED = Counter(
     "notifications_receipts_refused_total", "Receipts refused, by provider and reason.", ["provider", "reason"]
 )
