@@ -1,16 +1,94 @@
-"""Firetext: SMS. Its receipts."""
+"""Firetext: SMS over HTTP with forms. Its client and its receipts."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qsl
 
-from octavo.domain.notification import Status
-from octavo.providers import ReceiptRequest
+from pydantic import Field, SecretStr
+
+from octavo.config import Settings
+from octavo.domain.notification import NotificationType, Status
+from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
+from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
+from octavo.providers.http import OK, TOTAL_SECONDS, Answer, HttpClient, refusal
 from octavo.providers.receipt import code, message, require_basic, unknown_status, unreadable
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 NAME = "firetext"
+
+ANSWERS: Mapping[str, Outcome] = MappingProxyType(
+    {
+        "2": Permanent("firetext code 2"),
+        "3": Permanent("firetext code 3", Status.TECHNICAL_FAILURE),
+        "5": Permanent("firetext code 5", Status.TECHNICAL_FAILURE),
+    }
+)
+"""Codes of an answer that say the same however often it is asked: the number, the sender, the text.
+
+All others but 0 (wrong credentials, no credit, a failure inside) may pass, and nothing was sent.
+"""
+
+
+class FiretextSettings(Settings):
+    """Firetext."""
+
+    firetext_url: str = Field(pattern=r"^https?://", description="Address that SMS are posted to at Firetext.")
+    firetext_api_key: SecretStr = Field(min_length=1, description="API key at Firetext.")
+
+
+class Firetext:
+    """Firetext's client."""
+
+    name = NAME
+    type = NotificationType.SMS
+    deduplicates = False
+
+    def __init__(self, settings: FiretextSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
+        self._url = settings.firetext_url
+        self._api_key = settings.firetext_api_key.get_secret_value()
+        self._client = HttpClient(in_flight, total_seconds)
+
+    async def send(self, message: TextMessage | EmailMessage) -> Outcome:
+        """Offers a text, once. Code 0 means accepted."""
+        if not isinstance(message, TextMessage):
+            raise TypeError("Firetext sends SMS")
+        form = {
+            "apiKey": self._api_key,
+            "from": message.sender,
+            "to": message.to.digits,
+            "message": message.text,
+            "reference": str(message.reference),
+        }
+        answer = await self._client.post(self._url, data=form)
+        return _outcome(answer) if isinstance(answer, Answer) else answer
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._client.close()
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if answer.status != OK:
+        return refusal(answer)
+    given = _read(answer.body)
+    said = code(given.get("code"))
+    if not answer.whole or not said:
+        return Uncertain("an answer that can't be read")
+    if said == "0":
+        return Accepted(code(given.get("responseData")))
+    return ANSWERS.get(said) or Temporary(f"firetext code {said}", answer.retry_after)
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
 
 STATUSES: Mapping[str, Status] = MappingProxyType(
     {"0": Status.DELIVERED, "1": Status.PERMANENT_FAILURE, "2": Status.PENDING}

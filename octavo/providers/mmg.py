@@ -1,15 +1,84 @@
-"""MMG: SMS. Its receipts."""
+"""MMG: SMS over HTTP with JSON. Its client and its receipts."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
-from octavo.domain.notification import Status
-from octavo.providers import ReceiptRequest
+from pydantic import Field, SecretStr
+
+from octavo.config import Settings
+from octavo.domain.notification import NotificationType, Status
+from octavo.domain.outcome import Accepted, Outcome, Permanent
+from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
+from octavo.providers.http import OK, TOTAL_SECONDS, Answer, HttpClient, refusal
 from octavo.providers.receipt import code, message, require_bearer, unknown_status, unreadable
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 NAME = "mmg"
+
+_REFUSES_THE_REQUEST = frozenset({400, 422})
+
+
+class MmgSettings(Settings):
+    """MMG."""
+
+    mmg_url: str = Field(pattern=r"^https?://", description="Address that SMS are posted to at MMG.")
+    mmg_username: str = Field(min_length=1, description="User name at MMG.")
+    mmg_password: SecretStr = Field(min_length=1, description="Password at MMG.")
+
+
+class Mmg:
+    """MMG's client."""
+
+    name = NAME
+    type = NotificationType.SMS
+    deduplicates = False
+
+    def __init__(self, settings: MmgSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
+        self._url = settings.mmg_url
+        credentials = f"{settings.mmg_username}:{settings.mmg_password.get_secret_value()}"
+        self._headers = {"Authorization": f"Basic {b64encode(credentials.encode()).decode()}"}
+        self._client = HttpClient(in_flight, total_seconds)
+
+    async def send(self, message: TextMessage | EmailMessage) -> Outcome:
+        """Offers a text, once. Status 200 means accepted, whatever else is in the answer."""
+        if not isinstance(message, TextMessage):
+            raise TypeError("MMG sends SMS")
+        request = {
+            "reqType": "BULK",
+            "MSISDN": message.to.digits,
+            "msg": message.text,
+            "sender": message.sender,
+            "cid": str(message.reference),
+            "multi": True,
+        }
+        answer = await self._client.post(self._url, headers=self._headers, json=request)
+        return _outcome(answer) if isinstance(answer, Answer) else answer
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._client.close()
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if answer.status == OK:
+        return Accepted(code(_read(answer.body).get("Reference")))
+    if answer.status in _REFUSES_THE_REQUEST:
+        # Of our fields only the number is the recipient's; its name in the description says that it is at fault.
+        number = "MSISDN" in str(_read(answer.body).get("errorDescription"))
+        return Permanent(f"http {answer.status}", Status.PERMANENT_FAILURE if number else Status.TECHNICAL_FAILURE)
+    return refusal(answer)
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
 
 STATUSES: Mapping[str, Status] = MappingProxyType(
     {

@@ -1,19 +1,181 @@
-"""Amazon SES: email. Its receipts, which are event records inside SNS messages (octavo/providers/sns.py verifies those)."""
+"""Amazon SES: email. Its client, through boto3, and its receipts: events inside SNS messages, which sns.py verifies."""
 
+import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from email.utils import formataddr
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
-from octavo.domain.notification import Status
-from octavo.providers import ReceiptRequest
+from botocore import exceptions
+from botocore.config import Config
+from pydantic import Field
+
+from octavo.config import Settings
+from octavo.domain.notification import NotificationType, Status
+from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
+from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
+from octavo.providers.http import TOO_MANY_REQUESTS, TOTAL_SECONDS, retry_after
 from octavo.providers.receipt import code, message, unknown_status, unreadable
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 NAME = "ses"
 TAG = "notification_id"
 """The email tag that carries our reference: SES hands it back in every event."""
+
+CONNECT_SECONDS = 4.0
+SERVER_FAILED = 500
+BAD_REQUEST = 400
+
+_NEVER_SENT = (
+    exceptions.EndpointConnectionError,
+    exceptions.ConnectTimeoutError,
+    exceptions.ProxyConnectionError,
+    exceptions.SSLError,
+    exceptions.NoCredentialsError,
+    exceptions.PartialCredentialsError,
+    exceptions.CredentialRetrievalError,
+    exceptions.TokenRetrievalError,
+    exceptions.InvalidEndpointDiscoveryConfigurationError,
+)
+# SES says what is wrong in words; these name the recipient's address.
+_OF_THE_RECIPIENT = re.compile(
+    r"illegal address|invalid.*(recipient|destination|address)|address.*(invalid|blacklisted)", re.IGNORECASE
+)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class SesSettings(Settings):
+    """Amazon SES."""
+
+    aws_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$", description="Region of SES, as eu-west-1.")
+    ses_endpoint_url: str | None = Field(default=None, description="Address of SES, where it is not the region's own.")
+    ses_configuration_set: str = Field(default="", description="Configuration set whose events come back as receipts.")
+    ses_threads: int = Field(default=256, ge=1, le=1000, description="Emails that a lane offers to SES at once.")
+    email_from: str = Field(
+        pattern=r"^[^@\s<>,;:\"]+@[A-Za-z0-9.-]+$", description="Address that emails come from; SES must know it."
+    )
+
+
+class Ses:
+    """The client of SES. boto3 blocks, so each call has a thread of a pool of its own."""
+
+    name = NAME
+    type = NotificationType.EMAIL
+    # SES has no token of idempotency.
+    deduplicates = False
+
+    def __init__(self, settings: SesSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
+        # Who only reads receipts does without it, and without its memory.
+        import boto3
+
+        threads = min(in_flight, settings.ses_threads)
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ses")
+        self._client = boto3.client(
+            "sesv2",
+            region_name=settings.aws_region,
+            endpoint_url=settings.ses_endpoint_url,
+            config=Config(
+                connect_timeout=min(CONNECT_SECONDS, total_seconds),
+                read_timeout=total_seconds,
+                max_pool_connections=threads,
+                # botocore's own retries can send an email twice.
+                retries={"total_max_attempts": 1, "mode": "standard"},
+            ),
+        )
+
+    async def send(self, message: TextMessage | EmailMessage) -> Outcome:
+        """Offers an email, once."""
+        if not isinstance(message, EmailMessage):
+            raise TypeError("SES sends email")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._offer, message)
+
+    async def close(self) -> None:
+        """Ends its threads and connections."""
+        await asyncio.to_thread(self._pool.shutdown)
+        self._client.close()
+
+    def send_email(
+        self,
+        *,
+        reference: UUID,
+        from_address: str,
+        to_address: str,
+        subject: str,
+        plain: str,
+        html: str,
+        reply_to_address: str | None,
+    ) -> str:
+        """Sends one email with both forms of its body; returns SES's message id. Raises what botocore raises."""
+        given: dict[str, Any] = {
+            "FromEmailAddress": from_address,
+            "Destination": {"ToAddresses": [to_address]},
+            # SES writes the headers itself from these values, so none of them can add another.
+            "Content": {
+                "Simple": {
+                    "Subject": _text(subject),
+                    "Body": {"Text": _text(plain), "Html": _text(html)},
+                }
+            },
+            "EmailTags": [{"Name": TAG, "Value": str(reference)}],
+        }
+        if reply_to_address:
+            given["ReplyToAddresses"] = [reply_to_address]
+        if self._settings.ses_configuration_set:
+            given["ConfigurationSetName"] = self._settings.ses_configuration_set
+        return str(self._client.send_email(**given)["MessageId"])
+
+    def _offer(self, message: EmailMessage) -> Outcome:
+        try:
+            message_id = self.send_email(
+                reference=message.reference,
+                from_address=_mailbox(message.from_name, self._settings.email_from),
+                to_address=message.to.address,
+                subject=_CONTROLS.sub(" ", message.subject),
+                plain=message.plain,
+                html=message.html,
+                reply_to_address=message.reply_to_address,
+            )
+        except exceptions.ClientError as error:
+            return _refused(error)
+        except _NEVER_SENT as error:
+            return Temporary(f"no connection: {type(error).__name__}")
+        except exceptions.ParamValidationError:
+            return Permanent("not a request that SES takes", Status.TECHNICAL_FAILURE)
+        except (exceptions.BotoCoreError, OSError, KeyError) as error:
+            # A time-out or a broken connection after the request went out, or an answer that can't be read.
+            return Uncertain(f"no clear answer: {type(error).__name__}")
+        return Accepted(message_id)
+
+
+def _refused(error: exceptions.ClientError) -> Outcome:
+    """What an answer of SES that is an error means: SES gives none of them once it has accepted an email."""
+    metadata = error.response.get("ResponseMetadata", {})
+    given = error.response.get("Error", {})
+    status, name = int(metadata.get("HTTPStatusCode", 0)), code(given.get("Code"))
+    reason = f"ses {status} {name}".strip()
+    if status == BAD_REQUEST and name in {"BadRequestException", "MessageRejected", "InvalidParameterValue"}:
+        of_the_recipient = _OF_THE_RECIPIENT.search(str(given.get("Message", "")))
+        return Permanent(reason, Status.PERMANENT_FAILURE if of_the_recipient else Status.TECHNICAL_FAILURE)
+    if status == TOO_MANY_REQUESTS or status >= SERVER_FAILED:
+        return Temporary(reason, retry_after(metadata.get("HTTPHeaders", {}).get("retry-after")))
+    # Credentials, a paused or unverified account, a missing configuration set: operators can correct these in time.
+    return Temporary(reason)
+
+
+def _text(data: str) -> dict[str, str]:
+    return {"Data": data, "Charset": "UTF-8"}
+
+
+def _mailbox(name: str, address: str) -> str:
+    """`name <address>`, with the name quoted or encoded as RFC 5322 and 2047 want it."""
+    return formataddr((_CONTROLS.sub(" ", name).strip(), address))
+
 
 BOUNCES: Mapping[str, Status] = MappingProxyType({"Permanent": Status.PERMANENT_FAILURE})
 """The type of a bounce; any other is a temporary failure (facts of the field)."""
