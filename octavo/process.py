@@ -17,11 +17,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from octavo import faultpoint
 from octavo.config import OpsSettings
+from octavo.domain.errors import Malformed, Unavailable
 from octavo.telemetry import logs
 
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
+AWAY_SECONDS = 3.0
+"""How long a repeated step leaves alone what is away."""
 
 
 class Part(Protocol):
@@ -78,6 +81,22 @@ class ThreadPart:
             log.exception("a part failed", part=self.name, error=type(error).__name__)
             if self._loop and self.failed:
                 self._loop.call_soon_threadsafe(_fail, self.failed, error)
+
+
+def repeat(name: str, step: Callable[[], bool], every_seconds: float, stop: threading.Event) -> None:
+    """Does a step again and again until told to stop; at once, as long as it says that there is more.
+
+    What is away is asked again after a pause.
+    """
+    pause = every_seconds
+    while not stop.wait(pause):
+        try:
+            while step() and not stop.is_set():
+                pass
+            pause = every_seconds
+        except (Unavailable, Malformed) as error:
+            log.warning("waiting", what=name, error=str(error))
+            pause = max(every_seconds, AWAY_SECONDS)
 
 
 def _fail(future: asyncio.Future[None], error: Exception) -> None:

@@ -45,6 +45,7 @@ class Consumer(Generic[M]):
     wait: wait_base = field(default_factory=lambda: wait_exponential_jitter(initial=0.2, max=15, jitter=0.2))
     poll_seconds: float = 0.5
     on_retry: Callable[[Sequence[Received[M]], int], None] = lambda _batch, _attempt: None
+    on_dead: Callable[[Received[M], Malformed], None] = lambda _received, _error: None
 
     def run(self, stop: Event) -> None:
         """Consumes until told to stop; then leaves the group with all finished work committed.
@@ -114,6 +115,7 @@ class Consumer(Generic[M]):
             return list(self.handler(received))
         except Malformed as error:
             if len(received) == 1:
+                self.on_dead(received[0], error)
                 return [self._bury(received[0].record, error)]
             middle = len(received) // 2
             return self._divide(received[:middle]) + self._divide(received[middle:])

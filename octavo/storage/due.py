@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -36,6 +37,12 @@ WITH picked AS MATERIALIZED (
 )
 SELECT * FROM changed
 """)  # noqa: S608 - of constants
+
+# Published now: the next time would be a rescue, and one that was claimed meanwhile needs none.
+_POSTPONE = text("""
+UPDATE notifications SET next_attempt_at = now() + :rescue_after
+WHERE id = ANY(CAST(:ids AS uuid[])) AND next_attempt_at IS NOT NULL AND due
+""")
 
 _SWEEP = """
 WITH picked AS MATERIALIZED (
@@ -103,6 +110,12 @@ def take_due_notifications(
     """Those to publish now, oldest first. If they are not claimed, they come again after a while."""
     rows = connection.execute(_DUE, {"at_most": at_most, "again_after": again_after})
     return [message_of(row) for row in rows]
+
+
+@measured
+def postpone_rescue(connection: Connection, ids: Sequence[UUID], rescue_after: timedelta = RESCUE_AFTER) -> None:
+    """Says that these were published: if nobody claims them, they come again after a while."""
+    connection.execute(_POSTPONE, {"ids": [str(one) for one in ids], "rescue_after": rescue_after})
 
 
 @measured

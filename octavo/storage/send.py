@@ -14,14 +14,17 @@ from octavo.telemetry.measured import measured
 LEASE = timedelta(seconds=60)
 """How long a claim holds. Longer than any provider call with its time-out, and than recording its outcome."""
 
-# Compare and set: `created` (or an unconfirmed one that may be sent again), its time has come, and nobody has it.
+# Compare and set: `created` (or an unconfirmed one that may be sent again), its time has come, and nobody has it. A claim whose
+# answer was lost is made again with the same token, and counts once.
 _CLAIM = text("""
 UPDATE notifications n
-SET claim_token = :token, claim_expires_at = now() + :lease, attempts = n.attempts + 1, next_attempt_at = NULL,
+SET claim_token = :token, claim_expires_at = now() + :lease, next_attempt_at = NULL,
+    attempts = n.attempts + CASE WHEN n.claim_token = :token THEN 0 ELSE 1 END,
     resend = false, unconfirmed_at = NULL, updated_at = now()
 WHERE n.id = ANY(CAST(:ids AS uuid[]))
   AND n.due
-  AND (n.status = 'created' AND n.claim_token IS NULL OR n.status = 'sending' AND n.resend)
+  AND (n.status = 'created' AND n.claim_token IS NULL OR n.status = 'sending' AND n.resend
+       OR n.status IN ('created', 'sending') AND n.claim_token = :token)
 RETURNING n.id, n.attempts
 """)
 

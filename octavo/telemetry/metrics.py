@@ -59,6 +59,8 @@ RETRIES_FAILED = Counter(
     "notifications_retries_failed_total", "Notifications whose attempts are used up, by step.", ["step"]
 )
 
+SWEPT = Counter("notifications_swept_total", "What a sweep found and settled, by sweep.", ["sweep"])
+
 CLAIMS = Counter(
     "notifications_claims_total", "Attempts to claim, by topic and result (claimed, skipped).", ["topic", "result"]
 )

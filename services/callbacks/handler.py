@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from threading import Event
 
-import structlog
 from sqlalchemy import Engine
 
-from octavo.domain.errors import Malformed, Unavailable
 from octavo.faultpoint import Point, reach
 from octavo.messaging.loop import Received
+from octavo.process import repeat
 from octavo.storage.errors import transaction
 from octavo.storage.receipts import Applied, apply_receipts, take_held_receipts
 from octavo.telemetry import metrics
@@ -16,13 +15,9 @@ from octavo.telemetry.measured import measured
 from octavo.topics import Outgoing
 from octavo.v1.messages_pb2 import ReceiptMessage
 
-log = structlog.get_logger()
-
 GROUP = "callbacks.receipts"
 BATCH = 500
 HELD_EVERY_SECONDS = 1.0
-HELD_PAUSE_SECONDS = 5.0
-"""How long held receipts are left alone while PostgreSQL is away."""
 
 
 class Mover:
@@ -53,15 +48,7 @@ class HeldReceipts:
 
     def run(self, stop: Event) -> None:
         """Goes on until told to stop; PostgreSQL may be away."""
-        pause = self._every
-        while not stop.wait(pause):
-            try:
-                while self.again() == BATCH and not stop.is_set():
-                    pass
-                pause = self._every
-            except (Unavailable, Malformed) as error:
-                log.warning("held receipts wait", error=str(error))
-                pause = HELD_PAUSE_SECONDS
+        repeat("held receipts", lambda: self.again() == BATCH, self._every, stop)
 
     @measured
     def again(self) -> int:

@@ -105,6 +105,11 @@ class KafkaSource:
         if self._consumer is not None and (paused := self._consumer.paused()):
             self._consumer.resume(*paused)
 
+    @property
+    def joined(self) -> bool:
+        """Whether a broker has answered."""
+        return self._consumer is not None
+
     def owned(self) -> frozenset[Partition]:
         """The partitions assigned at the last poll."""
         return self._owned

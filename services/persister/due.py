@@ -1,0 +1,50 @@
+"""The due loop: rows whose time has come (a retry, a schedule, a rescue) go to the dispatcher's topic of their own lane."""
+
+from datetime import timedelta
+from threading import Event
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from octavo.messaging import Sink
+from octavo.process import repeat
+from octavo.storage.columns import TYPE_OF
+from octavo.storage.due import postpone_rescue, take_due_notifications
+from octavo.storage.errors import transaction
+from octavo.telemetry.measured import measured
+from octavo.topics import Topic, lane_of, to
+from octavo.v1.messages_pb2 import NotificationMessage
+
+BATCH = 500
+EVERY_SECONDS = 0.5
+AGAIN_AFTER = timedelta(seconds=30)
+"""When a row is published again if the process ends between taking and publishing it."""
+
+
+class Due:
+    """The loop. Any number of processes may run it at once: each takes other rows."""
+
+    def __init__(self, engine: Engine, sink: Sink, every_seconds: float = EVERY_SECONDS) -> None:
+        self._engine = engine
+        self._sink = sink
+        self._every = every_seconds
+
+    def run(self, stop: Event) -> None:
+        """Goes on until told to stop; PostgreSQL and Kafka may be away."""
+        repeat("due", lambda: self.publish_due() == BATCH, self._every, stop)
+
+    @measured
+    def publish_due(self) -> int:
+        """Takes a batch and publishes it; how many there were. Raises Unavailable: those taken come again by themselves."""
+        with transaction(self._engine) as connection:
+            messages = take_due_notifications(connection, BATCH, AGAIN_AFTER)
+        if not messages:
+            return 0
+        self._sink.publish([to(_topic(message), message) for message in messages])
+        with transaction(self._engine) as connection:
+            postpone_rescue(connection, [UUID(bytes=message.id) for message in messages])
+        return len(messages)
+
+
+def _topic(message: NotificationMessage) -> Topic[NotificationMessage]:
+    return lane_of(TYPE_OF[message.type], in_job=bool(message.job_id)).send

@@ -1,0 +1,64 @@
+"""The parts of the process, put together from their settings."""
+
+from collections.abc import Callable
+from threading import Event
+
+from sqlalchemy import Engine
+
+from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.loop import Consumer
+from octavo.process import Part, ThreadPart
+from octavo.storage.engine import engine
+from octavo.topics import LANES, Lane
+from services.persister.due import Due
+from services.persister.persist import BATCH, Persister
+from services.persister.settings import PersisterSettings
+from services.persister.sweeps import SWEEPS, Sweeper
+
+
+def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
+    """The consumer of one lane, with a group, a source and a sink of its own."""
+    topic = lane.persist
+    source = KafkaSource(
+        settings.kafka_bootstrap,
+        f"persister.{topic.name}",
+        [topic.name],
+        security=settings.security(),
+        at_most=BATCH,
+    )
+    persister = Persister(pool, lane)
+
+    def consume(stop: Event) -> None:
+        sink = KafkaSink(settings.kafka_bootstrap, settings.security())
+        Consumer(topic, source, persister.persist, sink, on_retry=persister.retrying, on_dead=persister.buried).run(
+            stop
+        )
+
+    return ThreadPart(topic.name, consume, lambda: None if source.joined else "no broker answers yet")
+
+
+def due_parts(settings: PersisterSettings, pool: Engine) -> list[Part]:
+    """The due loop."""
+    sink = KafkaSink(settings.kafka_bootstrap, settings.security())
+    return [ThreadPart("due", Due(pool, sink).run)]
+
+
+def sweep_parts(_settings: PersisterSettings, pool: Engine) -> list[Part]:
+    """All sweeps."""
+    return [ThreadPart(sweep.name, Sweeper(pool, sweep).run) for sweep in SWEEPS]
+
+
+TOPICS: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {
+    lane.persist.name: lambda settings, pool, lane=lane: [lane_part(lane, settings, pool)]  # type: ignore[misc]
+    for lane in LANES
+}
+"""What the process can consume."""
+
+ROLES: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {"due": due_parts, "sweeps": sweep_parts}
+"""What the process can do beside."""
+
+
+def parts(settings: PersisterSettings, chosen: list[str]) -> list[Part]:
+    """The parts of the chosen topics and roles."""
+    pool = engine(settings.database_url.get_secret_value(), pool=settings.database_pool, application="octavo-persister")
+    return [part for name in chosen for part in (TOPICS | ROLES)[name](settings, pool)]

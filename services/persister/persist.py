@@ -1,0 +1,80 @@
+"""Persisting: a batch of accepted notifications becomes rows of both tables, and goes on to the dispatcher."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from octavo.domain.errors import Malformed
+from octavo.domain.notification import Status
+from octavo.faultpoint import Point, reach
+from octavo.messaging.loop import Received
+from octavo.storage.columns import TYPE
+from octavo.storage.errors import transaction
+from octavo.storage.insert import Inserted, insert_notifications
+from octavo.telemetry import metrics
+from octavo.telemetry.measured import measured
+from octavo.telemetry.retries import persist_step, retries_failed, retry_planned
+from octavo.topics import Lane, Outgoing, to
+from octavo.v1.messages_pb2 import NotificationMessage
+
+Batch = Sequence[Received[NotificationMessage]]
+
+BATCH = 500
+
+
+class Persister:
+    """The handler of one lane."""
+
+    def __init__(self, engine: Engine, lane: Lane) -> None:
+        self._engine = engine
+        self._lane = lane
+        self._step = persist_step(lane.type)
+
+    @measured
+    def persist(self, batch: Batch) -> Sequence[Outgoing]:
+        """Writes what is not there yet, and returns all of it for the dispatcher's topic.
+
+        Records that came before are returned, too: a crash between the database's commit and the publish must not lose one.
+        Raises Unavailable while PostgreSQL is away, Malformed for a batch with a record that violates the schema.
+        """
+        messages = self._different([received.message for received in batch])
+        reach(Point.PERSISTER_BEFORE_INSERT)
+        with transaction(self._engine) as connection:
+            inserted = insert_notifications(connection, messages)
+        reach(Point.PERSISTER_AFTER_COMMIT)
+        metrics.PERSISTED.labels(self._lane.persist.name).inc(sum(one.fresh for one in inserted.values()))
+        return [to(self._lane.send, message) for message in messages if self._goes_on(inserted[message.id])]
+
+    def retrying(self, batch: Batch, attempt: int) -> None:
+        """Says of each notification that persisting it is tried again."""
+        for received in batch:
+            retry_planned(
+                self._step, _id_of(received.message), attempt=attempt, wait=None, reason="a dependency is away"
+            )
+
+    def buried(self, received: Received[NotificationMessage], error: Malformed) -> None:
+        """Says of a notification that it can't be persisted, ever."""
+        retries_failed(self._step, _id_of(received.message), attempts=1, reason=str(error))
+
+    def _different(self, messages: Sequence[NotificationMessage]) -> list[NotificationMessage]:
+        """One message for each id: the first. Raises Malformed if one is of another type than the lane."""
+        first: dict[bytes, NotificationMessage] = {}
+        for message in messages:
+            if message.type != TYPE[self._lane.type]:
+                raise Malformed(f"{self._lane.persist.name} carries a notification of another type")
+            if first.setdefault(message.id, message).content_hash != message.content_hash:
+                metrics.OTHER_CONTENT.labels(self._lane.persist.name).inc()
+        return list(first.values())
+
+    def _goes_on(self, one: Inserted) -> bool:
+        """Whether a dispatcher is to see it now: one for later waits for the due loop, one that moved on is past it."""
+        if one.other_content:
+            # Two contents under one request_id in the same instant: the first row wins.
+            metrics.OTHER_CONTENT.labels(self._lane.persist.name).inc()
+            return False
+        return one.status == Status.CREATED
+
+
+def _id_of(message: NotificationMessage) -> UUID:
+    return UUID(bytes=message.id) if len(message.id) == 16 else UUID(int=0)  # noqa: PLR2004 - a UUID's bytes
