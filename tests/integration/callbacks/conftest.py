@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -27,7 +28,7 @@ class Database:
 
     engine: Engine
 
-    def persist(self, count: int = 1, kind: int = pb.NOTIFICATION_TYPE_SMS) -> list[UUID]:
+    def persist(self, count: int = 1, kind: pb.NotificationType = pb.NOTIFICATION_TYPE_SMS) -> list[UUID]:
         """New rows, `created`."""
         now = datetime.now(UTC)
         ids = [uuid7(now, os.urandom(10)) for _ in range(count)]
@@ -67,11 +68,11 @@ class Database:
         with transaction(self.engine) as connection:
             return apply_receipts(connection, receipts, hold_seconds)
 
-    def row(self, notification: UUID) -> object:
+    def row(self, notification: UUID) -> Any:
         """The notification."""
         return self.one("SELECT * FROM notifications WHERE id = :id", id=notification)
 
-    def history(self, notification: UUID) -> object:
+    def history(self, notification: UUID) -> Any:
         """Its history."""
         return self.one("SELECT * FROM notification_history WHERE id = :id", id=notification)
 
@@ -102,7 +103,7 @@ class Database:
             return connection.execute(text(query), values).all()
 
 
-def _message(notification: UUID, now: datetime, kind: int) -> NotificationMessage:
+def _message(notification: UUID, now: datetime, kind: pb.NotificationType) -> NotificationMessage:
     return NotificationMessage(
         id=notification.bytes,
         service_id=uuid4().bytes,
@@ -133,13 +134,11 @@ def receipt() -> Callable[..., ReceiptMessage]:
         status: Status | None = Status.DELIVERED,
         *,
         at: datetime | None = None,
-        **fields: object,
+        **fields: Any,
     ) -> ReceiptMessage:
-        given = {"provider": "mmg", "received_at_micros": columns.micros(at or datetime.now(UTC))} | fields
-        return ReceiptMessage(
-            notification_id=notification.bytes if notification else b"",
-            status=columns.STATUS[status] if status else 0,
-            **given,
-        )
+        given: dict[str, Any] = {"provider": "mmg", "received_at_micros": columns.micros(at or datetime.now(UTC))}
+        if status:
+            given["status"] = columns.STATUS[status]
+        return ReceiptMessage(notification_id=notification.bytes if notification else b"", **given | fields)
 
     return make
