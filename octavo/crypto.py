@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from octavo.domain.errors import Malformed
+from octavo.domain.merge import Personalisation
 from octavo.v1.messages_pb2 import SealedContent
 
 HASH_BYTES = 16
@@ -46,6 +47,14 @@ class Sealer:
             return self._fernet.rotate(sealed)
         except InvalidToken as error:
             raise Malformed("no key opens the sealed content") from error
+
+
+def personalisation_of(content: SealedContent) -> Personalisation:
+    """The values that were sealed, by name."""
+    return {
+        **content.personalisation,
+        **{name: list(values.values) for name, values in content.personalisation_lists.items()},
+    }
 
 
 class Hasher:

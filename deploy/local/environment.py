@@ -68,6 +68,7 @@ def common(instance: Instance, ports: Mapping[str, int]) -> dict[str, str]:
         "OCTAVO_FIRETEXT_API_KEY": secrets["firetext_api_key"],
         "OCTAVO_FIRETEXT_RECEIPT_TOKEN": secrets["firetext_receipt_token"],
         "OCTAVO_SES_ENDPOINT_URL": where["SIMULATOR_URL"],
+        "OCTAVO_EMAIL_FROM": "notifications@octavo.example",
         "OCTAVO_SNS_TOPIC_ARNS": SNS_TOPIC,
         "OCTAVO_SNS_CERTIFICATE_FILE": str(instance.sns_certificate),
         "OCTAVO_S3_ENDPOINT_URL": where["S3_ENDPOINT_URL"],

@@ -2,9 +2,14 @@
 
 from collections import deque
 
+import structlog
+
 from octavo.domain.errors import Malformed
 from octavo.messaging import Record
+from octavo.telemetry import metrics
 from octavo.topics import DEAD_SUFFIX, Outgoing
+
+log = structlog.get_logger()
 
 
 class Halted(Exception):  # noqa: N818 - it is a state of the consumer
@@ -20,6 +25,19 @@ def dead_letter(record: Record, error: Malformed) -> Outgoing:
         ("dead.error", str(error).encode()),
     )
     return Outgoing(record.partition.topic + DEAD_SUFFIX, record.key, record.value, record.headers + origin)
+
+
+def bury(record: Record, error: Malformed) -> Outgoing:
+    """The dead letter of a record, told to operators and counted."""
+    metrics.DEAD_LETTERS.labels(record.partition.topic).inc()
+    log.error(
+        "dead letter",
+        topic=record.partition.topic,
+        partition=record.partition.number,
+        offset=record.offset,
+        error=str(error),
+    )
+    return dead_letter(record, error)
 
 
 class DeadShare:

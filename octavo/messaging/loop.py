@@ -15,7 +15,7 @@ from tenacity.wait import wait_base
 
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.messaging import Partition, Record, Sink, Source
-from octavo.messaging.dead import DeadShare, dead_letter
+from octavo.messaging.dead import DeadShare, bury
 from octavo.telemetry import metrics
 from octavo.topics import M, Outgoing, Topic
 
@@ -122,15 +122,7 @@ class Consumer(Generic[M]):
 
     def _bury(self, record: Record, error: Malformed) -> Outgoing:
         self.dead.died()
-        metrics.DEAD_LETTERS.labels(self.topic.name).inc()
-        log.error(
-            "dead letter",
-            topic=record.partition.topic,
-            partition=record.partition.number,
-            offset=record.offset,
-            error=str(error),
-        )
-        return dead_letter(record, error)
+        return bury(record, error)
 
     def _decodable(self, records: Sequence[Record]) -> list[Received[M]]:
         received: list[Received[M]] = []

@@ -10,8 +10,8 @@ from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage
 
-STATUS = {
-    Status(name.removeprefix("NOTIFICATION_STATUS_").lower().replace("_", "-")): pb.NotificationStatus.Value(name)
+STATUS: dict[Status, pb.NotificationStatus] = {
+    Status(name.removeprefix("NOTIFICATION_STATUS_").lower().replace("_", "-")): pb.NotificationStatus.Value(name)  # type: ignore[misc]
     for name in pb.NotificationStatus.keys()  # noqa: SIM118 - an enum wrapper is no mapping
     if not name.endswith("UNSPECIFIED")
 }

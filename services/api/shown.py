@@ -5,13 +5,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from octavo.crypto import Sealer
+from octavo.crypto import Sealer, personalisation_of
 from octavo.domain.notification import KeyType, NotificationType, Status
-from octavo.domain.template import Personalisation, render_sms, render_subject, render_text
+from octavo.domain.template import render_sms, render_subject, render_text
 from octavo.storage.columns import KEY_TYPE, STATUS, TYPE
 from octavo.storage.directory import Directory, Service
 from octavo.v1 import notification_pb2 as pb
-from octavo.v1.messages_pb2 import SealedContent
 from services.api.fields import written_time
 
 
@@ -56,7 +55,7 @@ class Shown:
     def _open(self, row: Row[Any], service: Service, shown: pb.Notification) -> None:
         content = self._sealer.open(row.id.bytes, bytes(row.sealed))
         version = self._directory.version(row.template_id, row.template_version)
-        values = personalisation(content)
+        values = personalisation_of(content)
         shown.recipient = content.recipient
         if shown.type == pb.NOTIFICATION_TYPE_SMS:
             shown.body = render_sms(version.content, values, service.prefix)
@@ -68,11 +67,3 @@ class Shown:
 def change(move: Row[Any]) -> pb.StatusChange:
     """A move as it is shown."""
     return pb.StatusChange(status=STATUS[Status(move.status)], at=written_time(move.at), reason=move.reason)
-
-
-def personalisation(content: SealedContent) -> Personalisation:
-    """The values that were sealed, by name."""
-    return {
-        **content.personalisation,
-        **{name: list(values.values) for name, values in content.personalisation_lists.items()},
-    }

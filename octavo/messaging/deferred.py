@@ -1,0 +1,96 @@
+"""A Source whose records end later and in any order, such as calls to a provider under way."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+
+from octavo.domain.errors import Unavailable
+from octavo.messaging import Partition, Record, Source
+from octavo.messaging.offsets import Offsets
+
+log = structlog.get_logger()
+
+COMMIT_SECONDS = 0.5
+FULL_SECONDS = 0.02
+"""How long nothing is read when too many records are unfinished."""
+CLOSE_SECONDS = 25.0
+"""Longest wait for unfinished records when the source is closed: longer than a provider call and its recording."""
+
+
+class Deferred:
+    """Reads from another source; commits up to the lowest unfinished record, now and then.
+
+    The handler calls `begin` for the records that it hands on; whoever ends them calls `finish`, from any thread. What is not
+    begun ends with its batch.
+    """
+
+    def __init__(self, source: Source, at_most: int, commit_seconds: float = COMMIT_SECONDS) -> None:
+        self._source = source
+        self._at_most = at_most
+        self._every = commit_seconds
+        self._offsets = Offsets()
+        self._owned: frozenset[Partition] = frozenset()
+        self._last_commit = monotonic()
+
+    @property
+    def unfinished(self) -> int:
+        """How many records are under way."""
+        return len(self._offsets)
+
+    def begin(self, records: Sequence[Record]) -> None:
+        """Notes records that end later."""
+        self._offsets.begin(records)
+
+    def finish(self, records: Sequence[Record]) -> None:
+        """Notes that all about these is done and durable."""
+        self._offsets.finish(records)
+
+    def poll(self, seconds: float) -> Sequence[Record]:
+        """The next records; none while too many are unfinished. Raises Unavailable when the broker can't be asked."""
+        if monotonic() - self._last_commit >= self._every:
+            self._commit()
+        if len(self._offsets) >= self._at_most:
+            self.hold(FULL_SECONDS)
+            return ()
+        # Ends that come meanwhile are committed without a new record, too.
+        records = self._source.poll(min(seconds, self._every))
+        self._note_losses()
+        return records
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Notes that a batch is handled. What of it was begun holds the commit back."""
+        self._offsets.reach(offsets)
+
+    def hold(self, seconds: float) -> None:
+        """Waits without reading on, and stays a member of the group meanwhile."""
+        self._source.hold(seconds)
+        self._note_losses()
+
+    def owned(self) -> frozenset[Partition]:
+        """The partitions that this member reads now."""
+        return self._source.owned()
+
+    def close(self) -> None:
+        """Waits for what is unfinished, commits, and leaves the group."""
+        deadline = monotonic() + CLOSE_SECONDS
+        while len(self._offsets) and monotonic() < deadline:
+            self.hold(FULL_SECONDS)
+        if left := len(self._offsets):
+            log.warning("ended with records under way", unfinished=left)
+        with suppress(Unavailable):
+            self._commit()
+        self._source.close()
+
+    def _commit(self) -> None:
+        self._last_commit = monotonic()
+        if offsets := self._offsets.to_commit():
+            self._source.commit(offsets)
+            self._offsets.committed(offsets)
+
+    def _note_losses(self) -> None:
+        now = self._source.owned()
+        if lost := self._owned - now:
+            self._offsets.lose(lost)
+        self._owned = now

@@ -1,0 +1,119 @@
+"""Claiming: a batch of persisted notifications is rendered, claimed in one statement, and handed on to be sent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from uuid import UUID, uuid4
+
+from sqlalchemy import Engine
+
+from octavo.domain.errors import Malformed, Rejected
+from octavo.domain.notification import KeyType, NotificationType, Status
+from octavo.domain.outcome import Permanent
+from octavo.faultpoint import Point, reach
+from octavo.messaging import Record
+from octavo.messaging.loop import Received
+from octavo.providers import EmailMessage, TextMessage
+from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF
+from octavo.storage.errors import transaction
+from octavo.storage.send import claim_notifications
+from octavo.telemetry import metrics
+from octavo.telemetry.measured import measured
+from octavo.topics import Outgoing
+from octavo.v1.messages_pb2 import NotificationMessage
+from services.dispatcher.compose import Composer
+
+BATCH = 250
+Content = TextMessage | EmailMessage | Permanent
+"""What goes to a provider; or why it can't be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A notification that is ours to send, once."""
+
+    id: UUID
+    type: NotificationType
+    key_type: KeyType
+    message: Content
+    record: Record
+    token: UUID
+    attempt: int
+    claimed_at: float
+    """When, on the process's monotonic clock."""
+    accepted_at_micros: int
+
+
+class Claims:
+    """The handler of one dispatcher topic."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        composer: Composer,
+        *,
+        topic: str,
+        begin: Callable[[Sequence[Record]], None],
+        hand_on: Callable[[Sequence[Claimed]], None],
+    ) -> None:
+        self._engine = engine
+        self._composer = composer
+        self._topic = topic
+        self._begin = begin
+        self._hand_on = hand_on
+        # Kept until a claim succeeds: one whose answer was lost is made again, not left to run out.
+        self._token = uuid4()
+
+    @measured
+    def claim(self, batch: Sequence[Received[NotificationMessage]]) -> Sequence[Outgoing]:
+        """Claims what is free and due, and hands it on; nothing is to be published.
+
+        What is not free was sent, is being sent, or was withdrawn: its record ends here. Raises Unavailable while PostgreSQL is
+        away, Malformed for a batch with a record that can't be opened.
+        """
+        # Rendered first: what can't be opened must not be claimed, and a claim's lease is for the call alone.
+        composed: dict[UUID, tuple[Received[NotificationMessage], Content]] = {}
+        for received in batch:
+            composed.setdefault(_id_of(received.message), (received, self._compose(received.message)))
+        reach(Point.DISPATCHER_BEFORE_CLAIM)
+        token, now = self._token, monotonic()
+        attempts = self._claimed(list(composed), token)
+        self._token = uuid4()
+        reach(Point.DISPATCHER_AFTER_CLAIM)
+        claimed = [
+            Claimed(
+                id=notification_id,
+                type=TYPE_OF[received.message.type],
+                key_type=KEY_TYPE_OF[received.message.key_type],
+                message=message,
+                record=received.record,
+                token=token,
+                attempt=attempts[notification_id],
+                claimed_at=now,
+                accepted_at_micros=received.message.created_at_micros,
+            )
+            for notification_id, (received, message) in composed.items()
+            if notification_id in attempts
+        ]
+        metrics.CLAIMS.labels(self._topic, "claimed").inc(len(claimed))
+        metrics.CLAIMS.labels(self._topic, "skipped").inc(len(batch) - len(claimed))
+        self._begin([one.record for one in claimed])
+        self._hand_on(claimed)
+        return ()
+
+    def _claimed(self, ids: Sequence[UUID], token: UUID) -> dict[UUID, int]:
+        with transaction(self._engine) as connection:
+            return claim_notifications(connection, ids, token)
+
+    def _compose(self, message: NotificationMessage) -> Content:
+        try:
+            return self._composer.compose(message)
+        except Rejected as error:
+            return Permanent(f"can't be rendered: {error.reason}", Status.TECHNICAL_FAILURE)
+
+
+def _id_of(message: NotificationMessage) -> UUID:
+    try:
+        return UUID(bytes=message.id)
+    except ValueError:
+        raise Malformed("the notification has no id") from None

@@ -1,0 +1,68 @@
+"""What goes to a provider: a notification opened and rendered, with the sender and reply-to address of its service."""
+
+from uuid import UUID
+
+from octavo.crypto import Sealer, personalisation_of
+from octavo.domain.errors import Malformed
+from octavo.domain.notification import NotificationType
+from octavo.domain.recipient import EmailAddress, parse_phone
+from octavo.domain.template import render_email, render_sms, render_subject
+from octavo.providers import EmailMessage, TextMessage
+from octavo.storage.columns import TYPE_OF
+from octavo.storage.directory import Directory, Service, TemplateVersion
+from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
+
+
+class Composer:
+    """Makes provider messages. It may ask the database for a service or a template that it does not know yet."""
+
+    def __init__(self, sealer: Sealer, directory: Directory, *, default_region: str, default_sms_sender: str) -> None:
+        self._sealer = sealer
+        self._directory = directory
+        self._region = default_region
+        self._sender = default_sms_sender
+
+    def compose(self, message: NotificationMessage) -> TextMessage | EmailMessage:
+        """The message for a provider.
+
+        Raises Malformed if it can't be opened or names what does not exist, Rejected if it can't be rendered, Unavailable if
+        the database has to be asked and is away.
+        """
+        content = self._sealer.open(message.id, message.sealed)
+        service = self._directory.service(UUID(bytes=message.service_id))
+        if service is None:
+            raise Malformed("there is no such service")
+        try:
+            version = self._directory.version(UUID(bytes=message.template_id), message.template_version)
+        except KeyError:
+            raise Malformed("there is no such template version") from None
+        if TYPE_OF[message.type] is NotificationType.SMS:
+            return self._text(message, content, service, version)
+        return self._email(message, content, service, version)
+
+    def _text(
+        self, message: NotificationMessage, content: SealedContent, service: Service, version: TemplateVersion
+    ) -> TextMessage:
+        sender = message.sms_sender or next(iter(service.sms_senders), self._sender)
+        return TextMessage(
+            reference=UUID(bytes=message.id),
+            to=parse_phone(content.recipient, self._region),
+            text=render_sms(version.content, personalisation_of(content), service.prefix),
+            sender=sender,
+        )
+
+    def _email(
+        self, message: NotificationMessage, content: SealedContent, service: Service, version: TemplateVersion
+    ) -> EmailMessage:
+        values = personalisation_of(content)
+        body = render_email(version.content, values)
+        return EmailMessage(
+            reference=UUID(bytes=message.id),
+            to=EmailAddress(content.recipient),
+            subject=render_subject(version.subject, values) if version.subject else "",
+            plain=body.plain,
+            html=body.html,
+            from_name=service.name,
+            # The service's, as it is when the email goes out.
+            reply_to_address=message.reply_to or next(iter(service.reply_to_addresses), None),
+        )

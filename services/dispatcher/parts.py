@@ -1,0 +1,97 @@
+"""The parts of the process, put together from their settings."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from threading import Event
+
+from sqlalchemy import Engine
+
+from octavo.config import Settings
+from octavo.crypto import Sealer
+from octavo.domain.weights import Weights
+from octavo.messaging.deferred import Deferred
+from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.loop import Consumer
+from octavo.process import Part, ThreadPart
+from octavo.providers import Provider
+from octavo.providers.registry import PROVIDERS
+from octavo.storage.directory import Directory
+from octavo.storage.engine import engine
+from octavo.topics import LANES, Lane
+from services.dispatcher.claims import BATCH, Claimed, Claims
+from services.dispatcher.compose import Composer
+from services.dispatcher.recorder import Recorder
+from services.dispatcher.sending import Sending
+from services.dispatcher.settings import DispatcherSettings
+from services.dispatcher.unsent import Unsent
+
+TOPICS: Mapping[str, Lane] = {lane.send.name: lane for lane in LANES}
+"""What the process can consume."""
+
+
+class Clients:
+    """A part that is the connections to the providers of one topic: ended last."""
+
+    def __init__(self, topic: str, providers: Sequence[Provider]) -> None:
+        self.name = f"{topic}.providers"
+        self._providers = providers
+
+    async def start(self) -> None:
+        """Connections are made when they are needed."""
+
+    def unready(self) -> str | None:
+        """Never: a provider that is away is each send's own outcome."""
+        return None
+
+    async def drain(self) -> None:
+        """Ends the connections."""
+        for provider in self._providers:
+            await provider.close()
+
+
+def topic_parts(
+    lane: Lane, settings: DispatcherSettings, of_providers: Mapping[str, Settings], pool: Engine
+) -> list[Part]:
+    """The reader, the recorder and the providers of one topic: nothing is shared with another but the database's pool."""
+    name = lane.send.name
+    weights = settings.weights(lane.type)
+    providers = {
+        one: PROVIDERS[one].make(of_providers[one], settings.in_flight) for one, weight in weights.items() if weight
+    }
+    sink = KafkaSink(settings.kafka_bootstrap, settings.security())
+    kafka = KafkaSource(
+        settings.kafka_bootstrap, f"dispatcher.{name}", [name], security=settings.security(), at_most=BATCH
+    )
+    source = Deferred(kafka, settings.in_flight)
+    recorder = Recorder(pool, settings.backoff(), source.finish)
+    sending = Sending(name, providers, Weights(weights), Unsent(sink), recorder)
+    loop = asyncio.get_running_loop()
+
+    def hand_on(batch: Sequence[Claimed]) -> None:
+        loop.call_soon_threadsafe(sending.begin, batch)
+
+    composer = Composer(
+        Sealer(settings.keys()),
+        Directory(pool),
+        default_region=settings.default_region,
+        default_sms_sender=settings.default_sms_sender,
+    )
+    claims = Claims(pool, composer, topic=name, begin=source.begin, hand_on=hand_on)
+
+    def consume(stop: Event) -> None:
+        Consumer(lane.send, source, claims.claim, sink).run(stop)
+
+    return [
+        # Its end waits for the calls under way and their recording.
+        ThreadPart(name, consume, lambda: None if kafka.joined else "no broker answers yet"),
+        ThreadPart(f"{name}.recorder", recorder.run),
+        Clients(name, list(providers.values())),
+    ]
+
+
+def parts(settings: DispatcherSettings, of_providers: Mapping[str, Settings], topics: Sequence[str]) -> list[Part]:
+    """The parts of the topics."""
+    pool = engine(
+        settings.database_url.get_secret_value(), pool=settings.database_pool, application="octavo-dispatcher"
+    )
+    return [part for topic in topics for part in topic_parts(TOPICS[topic], settings, of_providers, pool)]

@@ -1,0 +1,130 @@
+"""Sending: each claimed notification is a task that calls a provider; a slow call delays no other."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic, perf_counter
+from typing import Protocol
+
+from octavo.domain.notification import KeyType
+from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
+from octavo.domain.recipient import PhoneNumber, sends_receipts
+from octavo.domain.weights import Weights
+from octavo.faultpoint import Point, reach
+from octavo.providers import EmailMessage, TextMessage
+from octavo.storage.columns import micros
+from octavo.storage.send import LEASE
+from octavo.telemetry import metrics
+from octavo.telemetry.measured import measured
+from services.dispatcher.claims import Claimed
+from services.dispatcher.outcomes import Ended
+
+LATEST_CALL_SECONDS = LEASE.total_seconds() / 2
+"""A claim older than that is given back instead of used: its lease must outlast the call and its recording."""
+
+
+class Sender(Protocol):
+    """What sends: a provider, or what stands in its place for test keys."""
+
+    name: str
+
+    async def send(self, message: TextMessage | EmailMessage) -> Outcome:
+        """Offers a message, once."""
+
+
+class Records(Protocol):
+    """Where what became of a claim is put."""
+
+    def put(self, ended: Ended) -> None:
+        """Takes an outcome."""
+
+    def give_back(self, claimed: Claimed) -> None:
+        """Takes a claim that led to no call."""
+
+
+class Sending:
+    """The sends of one topic, on the process's event loop."""
+
+    def __init__(
+        self,
+        topic: str,
+        providers: Mapping[str, Sender],
+        weights: Weights,
+        unsent: Sender,
+        records: Records,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._topic = topic
+        self._providers = providers
+        self._weights = weights
+        self._unsent = unsent
+        self._records = records
+        self._now = now
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, batch: Sequence[Claimed]) -> None:
+        """Starts a call for each. Used on the event loop."""
+        for claimed in batch:
+            task = asyncio.ensure_future(self.send(claimed))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def send(self, claimed: Claimed) -> None:
+        """Sends one, and records what became of it. Never raises."""
+        message = claimed.message
+        if isinstance(message, Permanent):
+            self._records.put(Ended(claimed, None, message, self._now()))
+            return
+        if monotonic() - claimed.claimed_at > LATEST_CALL_SECONDS:
+            # The process stood still since the claim.
+            self._records.give_back(claimed)
+            return
+        at = self._now()
+        if claimed.attempt == 1:
+            metrics.TO_PROVIDER_SECONDS.labels(self._topic).observe(
+                max(0, micros(at) - claimed.accepted_at_micros) / 1e6
+            )
+        sender, outcome = await self._offer(claimed, message)
+        reach(Point.DISPATCHER_AFTER_ACCEPT)
+        self._records.put(Ended(claimed, sender, outcome, at))
+
+    async def _offer(self, claimed: Claimed, message: TextMessage | EmailMessage) -> tuple[str, Outcome]:
+        if claimed.key_type is KeyType.TEST:
+            return self._unsent.name, await self._call(self._unsent, message)
+        self._weights.settle(self._now())
+        name = self._chosen()
+        outcome = await self._call(self._providers[name], message)
+        other = self._weights.choose(random.random(), but=name) if _may_go_elsewhere(claimed, outcome) else None  # noqa: S311
+        if other is None:
+            return name, outcome
+        # Certainly not sent: the first retry goes to another provider at once.
+        return other, await self._call(self._providers[other], message)
+
+    @measured
+    async def _call(self, sender: Sender, message: TextMessage | EmailMessage) -> Outcome:
+        metrics.IN_FLIGHT.labels(sender.name).inc()
+        started = perf_counter()
+        try:
+            outcome = await sender.send(message)
+        finally:
+            metrics.IN_FLIGHT.labels(sender.name).dec()
+            metrics.PROVIDER_SECONDS.labels(sender.name).observe(perf_counter() - started)
+        metrics.PROVIDER_CALLS.labels(sender.name, type(outcome).__name__.lower()).inc()
+        if isinstance(outcome, Temporary | Uncertain) and sender.name in self._providers:
+            self._weights.failed(sender.name, self._now())
+        if isinstance(outcome, Accepted) and isinstance(message.to, PhoneNumber):
+            # Where no receipt will come, the provider's word is the last.
+            return replace(outcome, final_without_receipt=not sends_receipts(message.to.country))
+        return outcome
+
+    def _chosen(self) -> str:
+        name = self._weights.choose(random.random())  # noqa: S311 - shares traffic, hides nothing
+        if name is None:
+            raise LookupError("no provider has a weight")
+        return name
+
+
+def _may_go_elsewhere(claimed: Claimed, outcome: Outcome) -> bool:
+    return claimed.attempt == 1 and isinstance(outcome, Temporary)
