@@ -40,6 +40,7 @@ class Reason(StrEnum):
 
     # Templates and personalisation.
     UNKNOWN_TEMPLATE = "UNKNOWN_TEMPLATE", "The service has no such template."
+    VERSION_MISMATCH = "VERSION_MISMATCH", "The template was changed in the meantime: expected_version is not current."
     WRONG_TEMPLATE_TYPE = "WRONG_TEMPLATE_TYPE", "An SMS template for an email, or the reverse."
     ARCHIVED_TEMPLATE = "ARCHIVED_TEMPLATE", "The template is archived: it sends nothing any more."
     MISSING_PERSONALISATION = "MISSING_PERSONALISATION", "A placeholder of the template got no value."

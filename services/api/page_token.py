@@ -4,9 +4,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hmac import compare_digest
 from uuid import UUID
 
+from google.protobuf.message import Message
+
 from octavo.crypto import Hasher
 from octavo.domain.errors import Invalid, Reason
-from octavo.v1 import notification_service_pb2 as pb
 
 _LENGTH = 32
 _ID = 16
@@ -18,19 +19,20 @@ class PageTokens:
     def __init__(self, hasher: Hasher) -> None:
         self._hasher = hasher
 
-    def write(self, service_id: UUID, request: pb.ListNotificationsRequest, last: UUID) -> str:
-        """The token of the page that follows the notification `last`."""
+    def write(self, service_id: UUID, request: Message, last: UUID) -> str:
+        """The token of the page that follows what has the id `last`."""
         return urlsafe_b64encode(last.bytes + self._proof(service_id, request, last.bytes)).decode()
 
-    def read(self, service_id: UUID, request: pb.ListNotificationsRequest) -> UUID | None:
+    def read(self, service_id: UUID, request: Message) -> UUID | None:
         """The id that the request's page begins below; None for the first page.
 
         Raises Invalid if the token is not one that was written for this service and these filters.
         """
-        if not request.page_token:
+        token: str = getattr(request, "page_token")  # noqa: B009 - every List request has one, Message does not say so
+        if not token:
             return None
         try:
-            data = urlsafe_b64decode(request.page_token.encode("ascii"))
+            data = urlsafe_b64decode(token.encode("ascii"))
         except ValueError:
             data = b""
         if len(data) != _LENGTH or not compare_digest(data[_ID:], self._proof(service_id, request, data[:_ID])):
@@ -41,10 +43,16 @@ class PageTokens:
             )
         return UUID(bytes=data[:_ID])
 
-    def _proof(self, service_id: UUID, request: pb.ListNotificationsRequest, last: bytes) -> bytes:
-        filters = pb.ListNotificationsRequest()
+    def _proof(self, service_id: UUID, request: Message, last: bytes) -> bytes:
+        filters = type(request)()
         filters.CopyFrom(request)
         # The size may differ from page to page.
         filters.ClearField("page_token")
         filters.ClearField("page_size")
-        return self._hasher.content(b"page", service_id.bytes, filters.SerializeToString(deterministic=True), last)
+        return self._hasher.content(
+            b"page",
+            request.DESCRIPTOR.full_name.encode(),
+            service_id.bytes,
+            filters.SerializeToString(deterministic=True),
+            last,
+        )

@@ -25,6 +25,7 @@ CREATE TABLE guests (
     created_at            timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (service_id, recipient_hash)
 );
+CREATE INDEX guests_of_service ON guests (service_id, guest_id);
 
 CREATE TABLE api_keys (
     id                    uuid PRIMARY KEY,
@@ -106,11 +107,12 @@ CREATE TABLE daily_allowances (
     service_id            uuid NOT NULL REFERENCES services,
     notification_type     text NOT NULL,
     day                   date NOT NULL,
-    used                  integer NOT NULL DEFAULT 0,
+    used                  integer NOT NULL DEFAULT 0,     -- charged or leased
+    latest_block          integer NOT NULL DEFAULT 0,     -- what the statement that changed it gave
     PRIMARY KEY (service_id, notification_type, day)
 );
 
--- Blocks in the memory of a process, so that those of a dead one are given back.
+-- Blocks in the memory of a process: giving one back needs its row, so that no block is given back twice.
 CREATE TABLE allowance_leases (
     holder                uuid NOT NULL,
     service_id            uuid NOT NULL,
@@ -127,6 +129,7 @@ CREATE TABLE rate_buckets (
     service_id            uuid NOT NULL,
     key_type              text NOT NULL,
     tokens                double precision NOT NULL,
+    latest_block          integer NOT NULL DEFAULT 0,     -- what the statement that changed it gave
     updated_at            timestamptz NOT NULL,
     PRIMARY KEY (service_id, key_type)
 );
@@ -204,6 +207,8 @@ CREATE TABLE notification_history (
     updated_at            timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
+-- The open days of one service are counted without reading those of others. Neither column changes, so updates stay HOT.
+CREATE INDEX notification_history_of_service ON notification_history (service_id, created_at);
 CREATE TABLE notification_history_default PARTITION OF notification_history DEFAULT;
 
 -- Every move of every notification: the history that a client sees and the stream that it watches. Only ever appended to.
