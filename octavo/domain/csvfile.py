@@ -9,9 +9,12 @@ from octavo.domain.errors import Invalid, Reason, Violation
 from octavo.domain.names import fold
 from octavo.domain.notification import NotificationType
 from octavo.domain.template import Template
+from octavo.domain.text import is_storable
 
 MAX_CELL = 100_000
 """Characters of a cell. The csv module itself stops at 131,072, which bounds what an unclosed quote swallows."""
+MAX_NAME = 200
+"""Characters of a column's name that a problem tells."""
 
 RECIPIENT_COLUMNS: Mapping[NotificationType, str] = {
     NotificationType.SMS: "phone number",
@@ -80,29 +83,64 @@ def detect_delimiter(header_line: str) -> str:
 
 
 def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]:
-    """The cells of each row. Lines keep their line ends, as csv.reader wants them.
+    """The cells of each row, the header first. Lines keep their line ends, as csv.reader wants them.
 
-    Raises Invalid with FILE_UNREADABLE, naming the line, at an unclosed quote, text after a quote, or an endless cell; and
-    for bytes that its encoding does not know.
+    Raises Invalid with FILE_UNREADABLE, naming row and column, at an unclosed quote, text after a quote, or an endless cell;
+    and naming the row for bytes that its encoding does not know.
     """
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    unread: list[str] = []
+    reader = csv.reader(_noted(lines, unread), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    row = 0
     while True:
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            description = f"the file can't be read as CSV near line {reader.line_num}: {error}"
-            raise Invalid.of("file", Reason.FILE_UNREADABLE, description) from None
+            column = _column_at_fault("".join(unread), delimiter)
+            name = header[column][:MAX_NAME] if column < len(header) else str(column + 1)
+            place = f"row {row}" if row else "the header"
+            description = f"{place}, column {name}, can't be read as CSV (line {reader.line_num}): {error}"
+            field = f"row[{row}].column[{name}]" if row else f"column[{name}]"
+            raise Invalid.of(field, Reason.FILE_UNREADABLE, description) from None
         except UnicodeError:
-            description = f"the file's encoding can't be read after line {reader.line_num}"
-            raise Invalid.of("file", Reason.FILE_UNREADABLE, description) from None
+            description = f"the file's encoding can't be read in or soon after row {row}, line {reader.line_num}"
+            raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
+        unread.clear()
+        header = header or cells
         yield cells
+        row += 1
+
+
+def _noted(lines: Iterable[str], unread: list[str]) -> Iterator[str]:
+    for line in lines:
+        unread.append(line)
+        yield line
+
+
+def _column_at_fault(text: str, delimiter: str) -> int:
+    """In which cell of the row that begins the text the csv module gives up, counted from 0."""
+    column, length, quoted, closed = 0, 0, False, False
+    for character in text:
+        if quoted:
+            quoted, closed = character != '"', character == '"'
+        elif character == delimiter:
+            column, length, closed = column + 1, 0, False
+            continue
+        elif character == '"' and (closed or not length):
+            quoted, closed = True, False
+        elif closed and character not in "\r\n":
+            break
+        length += 1
+        if length > csv.field_size_limit():
+            break
+    return column
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where a template finds its values in a row. `names` is the header as written."""
+    """Where a template finds its values in a row. `names` is the header as written, long names cut."""
 
     names: tuple[str, ...]
     recipient: int
@@ -137,7 +175,12 @@ def match_header(header: Sequence[str], template: Template, notification_type: N
         (name, place, name in template.conditional)
         for name, place in zip(template.placeholders, found[1:], strict=True)
     )
-    return Columns(tuple(header), found[0], values)
+    return Columns(tuple(_told(name) for name in header), found[0], values)
+
+
+def _told(name: str) -> str:
+    """A column's name as problems tell it: short, and without what a database can't hold."""
+    return "".join(filter(is_storable, name[:MAX_NAME]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +229,7 @@ def _cell_problem(cell: str, *, optional: bool) -> Reason | None:
         return Reason.MISSING_PERSONALISATION
     if len(cell) > MAX_CELL:
         return Reason.CELL_TOO_LONG
-    return Reason.INVALID_TEXT if "\x00" in cell else None
+    return None if is_storable(cell) else Reason.INVALID_TEXT
 
 
 def row_problems(error: Invalid, columns: Columns, row: int) -> tuple[RowProblem, ...]:

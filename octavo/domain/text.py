@@ -20,7 +20,7 @@ def check_text(
     """
     if max_length is not None and len(value) > max_length:
         raise Invalid.of(field, reason, f"{field} must have at most {max_length:,} characters")
-    if _UNSTORABLE.search(value):
+    if not is_storable(value):
         raise Invalid.of(field, Reason.INVALID_TEXT, f"{field} holds a NUL or half a surrogate pair")
     return value
 
@@ -37,6 +37,11 @@ def check_line(
     if breaks_a_line(value):
         raise Invalid.of(field, Reason.HEADER_INJECTION, f"{field} must be a single line without control characters")
     return value
+
+
+def is_storable(value: str) -> bool:
+    """Whether PostgreSQL and UTF-8 can hold the value: no NUL, no half of a surrogate pair."""
+    return _UNSTORABLE.search(value) is None
 
 
 def breaks_a_line(value: str) -> bool:
