@@ -1,13 +1,21 @@
 """Fields of requests, read into the types of the domain. Each raises Invalid that names the field."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from octavo.domain.errors import Invalid, Reason
+from octavo.domain.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from octavo.domain.text import check_line
 
+T = TypeVar("T")
+
+MAX_NAME = 255
+"""Characters of a name."""
 _LENGTH_OF_UUID = 36
 _LONGEST_SECONDS = 253_402_300_800
 """The beginning of the year 10000."""
@@ -34,6 +42,36 @@ def read_time(request: Message, field: str) -> datetime | None:
     if not 0 <= given.seconds < _LONGEST_SECONDS or not 0 <= given.nanos < 1_000_000_000:  # noqa: PLR2004
         raise Invalid.of(field, Reason.INVALID_TIMESTAMP, f"{field} must lie in the years 1970 to 9999")
     return given.ToDatetime(tzinfo=UTC)
+
+
+def read_page_size(given: int) -> int:
+    """How many on a page: the default if it is not given, and never more than is allowed. Raises Invalid below 0."""
+    if given < 0:
+        raise Invalid.of("page_size", Reason.INVALID_PAGE_SIZE, "page_size must not be negative")
+    return min(given or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def read_enum(numbers: Mapping[Any, T], field: str, number: int) -> T:
+    """What the number of an enum means. Raises Invalid: INVALID_ENUM for one that is not known, 0 among them."""
+    if number not in numbers:
+        raise Invalid.of(field, Reason.INVALID_ENUM, f"{field} knows no number {number}")
+    return numbers[number]
+
+
+def read_needed_enum(numbers: Mapping[Any, T], field: str, number: int) -> T:
+    """As read_enum. Raises Invalid with MISSING_FIELD for 0."""
+    if number == 0:
+        raise Invalid.of(field, Reason.MISSING_FIELD, f"{field} is needed")
+    return read_enum(numbers, field, number)
+
+
+def read_name(field: str, value: str) -> str:
+    """A name for people: one line of at most 255 characters, without spaces around it. Raises Invalid."""
+    check_line(field, value, max_length=MAX_NAME)
+    name = value.strip()
+    if not name:
+        raise Invalid.of(field, Reason.MISSING_FIELD, f"{field} is needed")
+    return name
 
 
 def written_time(at: datetime | None) -> Timestamp | None:

@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from octavo.crypto import Hasher
 from octavo.domain.errors import Invalid, NotFound, Reason, Unavailable
 from octavo.domain.ids import time_of
-from octavo.domain.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from octavo.domain.recipient import normalised, parse_email, parse_phone
 from octavo.domain.text import check_text
 from octavo.storage import lookups
@@ -22,7 +21,7 @@ from octavo.storage.errors import transaction
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from services.api.arrivals import Arrivals
-from services.api.fields import read_id, read_time
+from services.api.fields import read_enum, read_id, read_page_size, read_time
 from services.api.page_token import PageTokens
 from services.api.shown import Shown
 
@@ -73,7 +72,7 @@ class Lookups:
 
     async def list(self, request: pb.ListNotificationsRequest, service: Service) -> pb.ListNotificationsResponse:
         """A page, newest first. Raises Invalid that names a filter which can't be read."""
-        size = _page_size(request.page_size)
+        size = read_page_size(request.page_size)
         wanted = self._filter(request, service)
         before = self._tokens.read(service.id, request)
         return await self._in_thread(lambda: self._list(request, service, wanted, before, size))
@@ -107,8 +106,8 @@ class Lookups:
         if created_from and created_before and created_from > created_before:
             raise Invalid.of("created_from", Reason.INVALID_RANGE, "created_from comes after created_before")
         return lookups.Filter(
-            type=_known(TYPE_OF, "type", request.type) if request.type else None,
-            statuses=tuple(_known(STATUS_OF, f"statuses[{place}]", n) for place, n in enumerate(request.statuses)),
+            type=read_enum(TYPE_OF, "type", request.type) if request.type else None,
+            statuses=tuple(read_enum(STATUS_OF, f"statuses[{place}]", n) for place, n in enumerate(request.statuses)),
             template_id=read_id("template_id", request.template_id) if request.template_id else None,
             reference=request.reference,
             job_id=read_id("job_id", request.job_id) if request.job_id else None,
@@ -135,15 +134,3 @@ class Lookups:
 def not_found() -> NotFound:
     """The one answer for what does not exist and for what is another service's."""
     return NotFound("notification", field="id")
-
-
-def _page_size(given: int) -> int:
-    if given < 0:
-        raise Invalid.of("page_size", Reason.INVALID_PAGE_SIZE, "page_size must not be negative")
-    return min(given or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-
-
-def _known(numbers: dict[int, T], field: str, number: int) -> T:
-    if number not in numbers:
-        raise Invalid.of(field, Reason.INVALID_ENUM, f"{field} knows no number {number}")
-    return numbers[number]
