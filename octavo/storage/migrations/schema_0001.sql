@@ -68,38 +68,44 @@ CREATE TABLE jobs (
     template_id           uuid NOT NULL REFERENCES templates,
     template_version      integer NOT NULL,
     notification_type     text NOT NULL,
-    key_type              text NOT NULL DEFAULT 'live',
-    status                text NOT NULL CHECK (status IN
-                              ('scheduled', 'ready', 'reading', 'stopped', 'read', 'cancelled', 'refused')),
+    key_type              text NOT NULL,
+    content_hash          bytea NOT NULL,                 -- tells a repeated call from another under the same request_id
+    status                text NOT NULL DEFAULT 'ready' CHECK (status IN ('ready', 'reading', 'stopped', 'read', 'cancelled')),
     file_name             text NOT NULL DEFAULT '',
-    bucket                text NOT NULL,
     object_key            text NOT NULL,
-    etag                  text NOT NULL,
+    etag                  text NOT NULL,                  -- of the content that was checked; no other is read
     size_bytes            bigint NOT NULL,
-    total_rows            integer NOT NULL,
-    next_row              integer NOT NULL DEFAULT 1,     -- rows before it are published
-    refused_rows          integer NOT NULL DEFAULT 0,
+    encoding              text NOT NULL,
+    total_rows            integer NOT NULL,               -- empty ones are not counted
+    refused_rows          integer NOT NULL,
+    published_rows        integer NOT NULL DEFAULT 0,     -- acknowledged by Kafka
+    next_row              integer NOT NULL DEFAULT 1,     -- rows before it are published, refused or empty
     reply_to              text NOT NULL DEFAULT '',
     sms_sender            text NOT NULL DEFAULT '',
-    reserved_day          date,                           -- the day whose limit was charged
-    error                 text NOT NULL DEFAULT '',
+    reserved              integer NOT NULL DEFAULT 0,     -- charged to the daily allowance; what is not sent goes back
+    reserved_day          date NOT NULL,
+    error                 text NOT NULL DEFAULT '',       -- why it stopped
+    failures              smallint NOT NULL DEFAULT 0,    -- attempts to read on that failed in a row
     send_at               timestamptz,
+    next_try_at           timestamptz NOT NULL DEFAULT now(),  -- when a reader may take it, and its place in the queue
     claim_token           uuid,
     claim_expires_at      timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),
     started_at            timestamptz,
     finished_at           timestamptz,
+    file_erased_at        timestamptz,
     updated_at            timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX jobs_of_service ON jobs (service_id, id);
-CREATE INDEX jobs_open ON jobs (status) WHERE status IN ('scheduled', 'ready', 'reading', 'stopped');
+CREATE INDEX jobs_open ON jobs (next_try_at) WHERE status IN ('ready', 'reading', 'stopped');
+CREATE INDEX jobs_to_erase ON jobs (finished_at) WHERE finished_at IS NOT NULL AND file_erased_at IS NULL;
 
+-- Rows that are not sent, each with all that is wrong with it: [["column", "REASON"], ...].
 CREATE TABLE job_problems (
     job_id                uuid NOT NULL REFERENCES jobs,
     row_number            integer NOT NULL,
-    column_name           text NOT NULL,
-    reason                text NOT NULL,
-    PRIMARY KEY (job_id, row_number, column_name)
+    problems              jsonb NOT NULL,
+    PRIMARY KEY (job_id, row_number)
 );
 
 -- The daily allowance: one row for a service, type and day, changed once for a block of notifications, never for each.
