@@ -8,12 +8,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from octavo.domain.errors import Unavailable
+from octavo.domain.limits import TRIAL_DAILY_LIMIT
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.template import Template
 from octavo.storage.errors import transaction
@@ -45,7 +46,8 @@ class Service:
 
     def daily_limit(self, notification_type: NotificationType) -> int:
         """How many notifications of a type it may send in a day."""
-        return self.sms_daily_limit if notification_type is NotificationType.SMS else self.email_daily_limit
+        limit = self.sms_daily_limit if notification_type is NotificationType.SMS else self.email_daily_limit
+        return min(limit, TRIAL_DAILY_LIMIT) if self.trial else limit
 
     @property
     def prefix(self) -> str | None:
@@ -210,9 +212,10 @@ class Directory:
             row = connection.execute(_SERVICE, {"id": service_id}).one_or_none()
         if row is None:
             return NOTHING
-        columns = dict(row._mapping)  # noqa: SLF001 - its public name
-        lists = {name: tuple(columns.pop(name)) for name in ("reply_to_addresses", "sms_senders")}
-        return Service(**columns, **lists)
+        columns: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - its public name
+        for name in ("reply_to_addresses", "sms_senders"):
+            columns[name] = tuple(columns[name])
+        return Service(**columns)
 
     @measured
     def _load_key(self, key_id: UUID) -> ApiKey | Nothing:

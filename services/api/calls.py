@@ -19,7 +19,7 @@ from octavo.domain.errors import Forbidden, OctavoError, Reason
 from octavo.telemetry.requests import Requests
 from services.api import errors
 from services.api.authentication import Authenticator
-from services.api.caller import CallerKind, enter
+from services.api.caller import Caller, CallerKind, enter
 from services.api.parsing import parse
 
 log = structlog.get_logger()
@@ -82,12 +82,8 @@ class _Call:
         try:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
             kind = caller.kind
-            if kind not in self._callers:
-                raise Forbidden(Reason.FORBIDDEN, f"this call is not for {kind} callers")
-            enter(caller)
+            self._admit(caller)
             response: Message = await self._behaviour(parse(self._request, data), context)
-            code = "OK"
-            return response
         except grpc.aio.AbortError:
             code = _code(context)
             raise
@@ -96,6 +92,9 @@ class _Call:
             code = answer.code.name
             await context.abort(answer.code, answer.message, answer.trailers)
             raise
+        else:
+            code = "OK"
+            return response
         finally:
             self._requests[kind].handled(code, perf_counter() - start)
 
@@ -107,9 +106,7 @@ class _Call:
         try:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
             kind = caller.kind
-            if kind not in self._callers:
-                raise Forbidden(Reason.FORBIDDEN, f"this call is not for {kind} callers")
-            enter(caller)
+            self._admit(caller)
             async for response in self._behaviour(parse(self._request, data), context):
                 yield response
             code = "OK"
@@ -120,8 +117,15 @@ class _Call:
             answer = self._answer(error)
             code = answer.code.name
             await context.abort(answer.code, answer.message, answer.trailers)
+            raise
         finally:
             self._requests[kind].handled(code, perf_counter() - start)
+
+    def _admit(self, caller: Caller) -> None:
+        """Lets the caller in. Raises Forbidden if the call is not for such callers."""
+        if caller.kind not in self._callers:
+            raise Forbidden(Reason.FORBIDDEN, f"this call is not for {caller.kind} callers")
+        enter(caller)
 
     def _answer(self, error: Exception) -> errors.Answer:
         if isinstance(error, OctavoError):

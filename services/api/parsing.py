@@ -1,10 +1,9 @@
 """Requests from the wire: parsed after the caller is known, with the field named that can't be read."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.internal.decoder import _DecodeVarint
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from octavo.domain.errors import Invalid, Reason
@@ -12,6 +11,7 @@ from octavo.domain.errors import Invalid, Reason
 M = TypeVar("M", bound=Message)
 
 _DEEPEST = 16
+_LONGEST_VARINT = 10
 
 
 def parse(kind: type[M], data: bytes) -> M:
@@ -25,7 +25,7 @@ def parse(kind: type[M], data: bytes) -> M:
         raise Invalid.of(field, Reason.INVALID_TEXT, f"{field} is not UTF-8") from None
 
 
-def _not_utf8(descriptor: Descriptor, data: memoryview, depth: int) -> str | None:
+def _not_utf8(descriptor: Any, data: memoryview, depth: int) -> str | None:
     """The path of the first text that is not UTF-8; None if there is none, or if the data end early."""
     if depth == 0:
         return None
@@ -41,29 +41,40 @@ def _not_utf8(descriptor: Descriptor, data: memoryview, depth: int) -> str | Non
                 if inner is not None:
                     entry = field.message_type.GetOptions().map_entry
                     return str(field.name) if entry else f"{field.name}.{inner}"
-    except (IndexError, DecodeError, ValueError):
+    except (IndexError, ValueError):
         return None
     return None
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields that have a length, as they lie on the wire. Raises IndexError, ValueError or DecodeError at nonsense."""
+    """The fields that have a length, as they lie on the wire. Raises IndexError or ValueError at nonsense."""
     at = 0
     while at < len(data):
-        tag, at = _DecodeVarint(data, at)
+        tag, at = _varint(data, at)
         match tag & 7:
             case 0:
-                _, at = _DecodeVarint(data, at)
+                _, at = _varint(data, at)
             case 1:
                 at += 8
             case 2:
-                size, at = _DecodeVarint(data, at)
+                size, at = _varint(data, at)
                 yield tag >> 3, data[at : at + size]
                 at += size
             case 5:
                 at += 4
             case _:
                 raise ValueError("a group, or nonsense")
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    """A number, and where it ends. Raises IndexError if the data end before it does, ValueError if it never ends."""
+    number = 0
+    for place in range(_LONGEST_VARINT):
+        byte = data[at + place]
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:  # noqa: PLR2004 - the bit that says that more follows
+            return number, at + place + 1
+    raise ValueError("a number without an end")
 
 
 def _is_utf8(value: memoryview) -> bool:
