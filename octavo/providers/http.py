@@ -23,9 +23,11 @@ KEEP_ALIVE_SECONDS = 10.0
 LONGEST_ANSWER = 64 * 1024
 LONGEST_WAIT = timedelta(days=1)
 """The longest Retry-After that is believed."""
+_LONGEST_SECONDS = int(LONGEST_WAIT.total_seconds())
 
 OK = 200
 TOO_MANY_REQUESTS = 429
+GATEWAY_TIMEOUT = 504
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,14 @@ async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     return body, True
 
 
-def refusal(answer: Answer) -> Temporary:
+def refusal(answer: Answer) -> Temporary | Uncertain:
     """A refusal that another try may get over: too many requests, the provider's failure, or a wrong set-up of ours.
 
-    Wrong credentials are among them: five hours of retries are time to correct them, and nothing is lost meanwhile.
+    Wrong credentials are among them: five hours of retries are time to correct them, and nothing is lost meanwhile. A gateway
+    that got no answer in time is not: it had passed the message on, and the provider behind it may have taken it.
     """
+    if answer.status == GATEWAY_TIMEOUT:
+        return Uncertain(f"http {answer.status}")
     return Temporary(f"http {answer.status}", answer.retry_after)
 
 
@@ -106,7 +111,7 @@ def retry_after(value: str | None) -> timedelta | None:
     if not value:
         return None
     try:
-        wait = timedelta(seconds=int(value)) if value.strip().isdigit() else _until(value)
+        wait = timedelta(seconds=min(int(value), _LONGEST_SECONDS)) if value.strip().isdigit() else _until(value)
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(wait, timedelta()), LONGEST_WAIT)

@@ -19,7 +19,7 @@ from octavo.config import Settings
 from octavo.domain.notification import NotificationType, Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
-from octavo.providers.http import TOO_MANY_REQUESTS, TOTAL_SECONDS, retry_after
+from octavo.providers.http import GATEWAY_TIMEOUT, TOO_MANY_REQUESTS, TOTAL_SECONDS, retry_after
 from octavo.providers.receipt import code, message, unknown_status, unreadable
 from octavo.v1.messages_pb2 import ReceiptMessage
 
@@ -147,14 +147,15 @@ class Ses:
             return Temporary(f"no connection: {type(error).__name__}")
         except exceptions.ParamValidationError:
             return Permanent("not a request that SES takes", Status.TECHNICAL_FAILURE)
-        except (exceptions.BotoCoreError, OSError, KeyError) as error:
-            # A time-out or a broken connection after the request went out, or an answer that can't be read.
+        except (exceptions.BotoCoreError, OSError, KeyError, ValueError) as error:
+            # A time-out or a broken connection after the request went out, or an answer that can't be read (one that is not
+            # in UTF-8 ends in a ValueError).
             return Uncertain(f"no clear answer: {type(error).__name__}")
         return Accepted(message_id)
 
 
 def _refused(error: exceptions.ClientError) -> Outcome:
-    """What an answer of SES that is an error means: SES gives none of them once it has accepted an email."""
+    """What an answer that is an error means: SES itself gives none of them once it has accepted an email."""
     metadata = error.response.get("ResponseMetadata", {})
     given = error.response.get("Error", {})
     status, name = int(metadata.get("HTTPStatusCode", 0)), code(given.get("Code"))
@@ -162,6 +163,8 @@ def _refused(error: exceptions.ClientError) -> Outcome:
     if status == BAD_REQUEST and name in {"BadRequestException", "MessageRejected", "InvalidParameterValue"}:
         of_the_recipient = _OF_THE_RECIPIENT.search(str(given.get("Message", "")))
         return Permanent(reason, Status.PERMANENT_FAILURE if of_the_recipient else Status.TECHNICAL_FAILURE)
+    if status == GATEWAY_TIMEOUT:
+        return Uncertain(reason)
     if status == TOO_MANY_REQUESTS or status >= SERVER_FAILED:
         return Temporary(reason, retry_after(metadata.get("HTTPHeaders", {}).get("retry-after")))
     # Credentials, a paused or unverified account, a missing configuration set: operators can correct these in time.
