@@ -23,23 +23,27 @@ _COLUMNS = {
 _NAMES = ", ".join(_COLUMNS)
 _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
 
-# Notifications whose time is yet to come are `scheduled`; the due loop finds both kinds by next_attempt_at.
+# Notifications whose time is yet to come are `scheduled`; the due loop finds both kinds by next_attempt_at. Rows that were on
+# their way when their job was cancelled are cancelled on arrival.
 _INSERT = text(f"""
 WITH input AS MATERIALIZED (
-    SELECT *, CASE WHEN send_at > now() THEN 'scheduled' ELSE 'created' END AS status
+    SELECT *, CASE WHEN EXISTS (SELECT FROM jobs j WHERE j.id = given.job_id AND j.status = 'cancelled') THEN 'cancelled'
+                   WHEN send_at > now() THEN 'scheduled' ELSE 'created' END AS status
     FROM unnest({_ARRAYS}) AS given ({_NAMES})
 ), fresh AS (
-    INSERT INTO notifications ({_NAMES}, status, due, next_attempt_at)
-    SELECT {_NAMES}, status, status = 'created', CASE WHEN status = 'scheduled' THEN send_at ELSE now() + :rescue_after END
+    INSERT INTO notifications ({_NAMES}, status, due, next_attempt_at, completed_at)
+    SELECT {_NAMES}, status, status = 'created',
+           CASE status WHEN 'scheduled' THEN send_at WHEN 'created' THEN now() + :rescue_after END,
+           CASE status WHEN 'cancelled' THEN now() END
     FROM input
     ON CONFLICT (id) DO NOTHING
     RETURNING id, service_id, status
 ), remembered AS (
     INSERT INTO notification_history
         (id, service_id, notification_type, status, key_type, template_id, template_version, job_id, job_row, parts,
-         created_at, send_at)
+         created_at, send_at, completed_at)
     SELECT i.id, i.service_id, i.notification_type, i.status, i.key_type, i.template_id, i.template_version, i.job_id,
-           i.job_row, i.parts, i.created_at, i.send_at
+           i.job_row, i.parts, i.created_at, i.send_at, CASE i.status WHEN 'cancelled' THEN now() END
     FROM input i JOIN fresh USING (id)
     ON CONFLICT (id) DO NOTHING
 ), moved AS (
