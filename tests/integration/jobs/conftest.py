@@ -39,7 +39,7 @@ class Jobs:
     def new(self, **fields: Any) -> NewJob:
         """A job of 3 rows, of which one is refused."""
         now = datetime.now(UTC)
-        given = {
+        given: dict[str, Any] = {
             "id": uuid7(now, os.urandom(10)),
             "service_id": self.service_id,
             "template_id": UUID(self.seeded["sms_template_id"]),

@@ -53,6 +53,7 @@ def test_a_job_is_created_once_and_found_by_its_service_only(jobs):
         assert not create_job(connection, job, ())
         assert get_job(connection, uuid4(), job.id) is None
         found = get_job(connection, jobs.service_id, job.id)
+    assert found is not None
     assert (found.status, found.total_rows, found.published_rows) == ("ready", 3, 0)
 
 

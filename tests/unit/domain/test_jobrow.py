@@ -6,8 +6,8 @@ from octavo.domain.csvfile import RowProblem
 from octavo.domain.errors import Invalid, Reason
 from octavo.domain.jobrow import RowReader, Sendable, Texts
 from octavo.domain.notification import NotificationType
-from octavo.domain.recipient import EmailAddress
-from octavo.domain.sms import Encoding
+from octavo.domain.recipient import EmailAddress, normalised
+from octavo.domain.sms import Encoding, SmsSize
 from octavo.domain.template import Template
 
 SMS = Texts(NotificationType.SMS, None, Template.parse("Hello ((name))"), "Octavo")
@@ -27,8 +27,8 @@ def email():
 def test_a_good_row_is_parsed_and_measured_with_the_services_name():
     row = sms().read(7, ["07700 900001", "Zoë €"])
     assert isinstance(row, Sendable)
-    assert (row.row, row.recipient.e164, row.personalisation) == (7, "+447700900001", {"name": "Zoë €"})
-    assert (row.size.encoding, row.size.parts) == (Encoding.UCS2, 1)
+    assert (row.row, normalised(row.recipient), row.personalisation) == (7, "+447700900001", {"name": "Zoë €"})
+    assert row.size == SmsSize(Encoding.UCS2, 19, 1)
     assert sms().read(7, ["07700 900001", "x" * (160 - len("Octavo: Hello "))]).size.parts == 1
     assert sms().read(7, ["07700 900001", "x" * (161 - len("Octavo: Hello "))]).size.parts == 2
 
