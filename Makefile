@@ -72,6 +72,10 @@ docs: $(READY) ## write the pages that are made from the code
 check: lint types imports protos ## every checker
 	$(RUN) scripts/docs.py compare
 
+.PHONY: bench
+bench: $(READY) ## measure each part beside its floor; PART=api measures one
+	$(RUN) -m benchmarks $(PART)
+
 # The test run comes last, so that its closing line does, too.
 ci: check ## what continuous integration runs
 	$(MAKE) test

@@ -1,0 +1,1 @@
+"""How fast each part is, beside a floor that was measured in the same run."""

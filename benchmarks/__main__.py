@@ -1,0 +1,33 @@
+"""`python -m benchmarks [PART …]`: measures the parts, all if none is named, and shows them beside their floors."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.console import Console
+
+from benchmarks import api, end_to_end
+from benchmarks.figure import Figure, circumstances, report
+
+PARTS: dict[str, Callable[[], Iterator[Figure]]] = {"api": api.figures, "end-to-end": end_to_end.figures}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    names = parser.parse_args(arguments).parts or list(PARTS)
+    if unknown := set(names) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    console = Console() if Console().is_terminal else Console(width=150)
+    around = circumstances()
+    measured: list[Figure] = []
+    for name in names:
+        console.print(f"measuring {name} …")
+        measured += PARTS[name]()
+    report(measured, around, console)
+    return 0 if all(one.ok is not False for one in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""The api beside a bare gRPC echo with the same sizes and the same kind of server."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmarks.figure import Figure, alternate, median
+from benchmarks.floors.echo import METHOD
+from benchmarks.load import offer
+from benchmarks.processes import cpu_seconds, free_port, resident_megabytes, running, wait_until
+from benchmarks.stacks import batches, stack, texts
+from deploy.local.probes import listening
+from octavo.v1.notification_service_pb2 import SendSmsResponse
+
+SEND_SMS = "/octavo.v1.NotificationService/SendSms"
+SEND_BATCH = "/octavo.v1.NotificationService/SendBatch"
+ROUNDS = 3
+SECONDS = 4.0
+BATCH = 100
+
+
+def figures() -> Iterator[Figure]:
+    """CPU of a call, rate, latency, batches."""
+    with stack({"kafka", "postgres", "api"}) as (running_stack, known):
+        pid, address, key = running_stack.pid("api"), known["OCTAVO_ADDRESS"], known["OCTAVO_API_KEY"]
+        requests = [one.SerializeToString() for one in texts(known["OCTAVO_SMS_TEMPLATE_ID"])]
+        in_batches = [one.SerializeToString() for one in batches(known["OCTAVO_SMS_TEMPLATE_ID"], BATCH)]
+        port = free_port()
+        size = len(SendSmsResponse(id="x" * 36, body="x" * 45, template_id="x" * 36).SerializeToString())
+        with running(["benchmarks.floors.echo", str(port), str(size)], {}, lambda: listening(port)) as echo_pid:
+            echo = f"127.0.0.1:{port}"
+            _warm(address, SEND_SMS, requests, key)
+            _warm(echo, METHOD, requests, key)
+            rates: dict[str, list[float]] = {"api": [], "echo": []}
+
+            def of(name: str, at: str, method: str, given: Sequence[bytes], process: int) -> Callable[[], float]:
+                def once() -> float:
+                    before = cpu_seconds(process)
+                    seen = offer(at, method, given, key=key, seconds=SECONDS)
+                    if seen["failures"]:
+                        raise RuntimeError(f"calls failed: {seen['failures']}")
+                    rates.setdefault(name, []).append(seen["calls"] / seen["seconds"])
+                    return (cpu_seconds(process) - before) / float(seen["calls"]) * 1e6
+
+                return once
+
+            taken = alternate(
+                ROUNDS,
+                echo=of("echo", echo, METHOD, requests, echo_pid),
+                api=of("api", address, SEND_SMS, requests, pid),
+                batch=of("batch", address, SEND_BATCH, in_batches, pid),
+            )
+            floor = median(taken["echo"])
+            yield Figure("api.send_sms.cpu", median(taken["api"]), "µs", floor, "<= 1.8")
+            yield Figure("api.send_sms.rate", median(rates["api"]), "/s", median(rates["echo"]), ">= 0.5")
+            yield Figure("api.send_batch_of_100.cpu", median(taken["batch"]) / BATCH, "µs", floor, "<= 0.5")
+            yield Figure("api.memory", resident_megabytes(pid), "MB", None, "<= 150")
+            half = median(rates["api"]) / 2
+            seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS * 2, rate=half)
+            yield Figure("api.send_sms.p50_at_half_rate", seen["p50_ms"], "ms")
+            yield Figure("api.send_sms.p99_at_half_rate", seen["p99_ms"], "ms", None, "<= 15")
+
+
+def _warm(address: str, method: str, requests: Sequence[bytes], key: str) -> None:
+    wait_until(lambda: bool(offer(address, method, requests, key=key, seconds=1)["calls"]), 30)

@@ -1,0 +1,126 @@
+"""The whole path, one process of each service: from the call to the provider."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from threading import Thread
+from typing import Any
+
+import grpc
+
+from benchmarks.api import SEND_SMS
+from benchmarks.figure import Figure
+from benchmarks.load import offer
+from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
+from benchmarks.stacks import stack, texts
+from octavo.v1.notification_service_pb2 import SendSmsResponse
+
+PEER_CPU_MS = 11.0
+"""CPU of the nearest peer for one notification: 10 to 12 ms (issue's measurement on the same kind of machine)."""
+PEER_RATE = 175.0
+OURS = ("api", "persister", "dispatcher", "kafka", "postgres")
+SECONDS = 10.0
+SLOW_RATE = 5.0
+SLOW_CALLS = 60
+
+
+def figures() -> Iterator[Figure]:
+    """CPU, rate and latency from accept to provider; receipts apart."""
+    with stack({"kafka", "postgres", "simulator", "api", "persister", "dispatcher", "callbacks"}) as (running, known):
+        simulator = known["SIMULATOR_URL"]
+        _behave(simulator, {name: {"receipts": False} for name in ("mmg", "firetext", "ses")})
+        requests = [one.SerializeToString() for one in texts(known["OCTAVO_SMS_TEMPLATE_ID"])]
+        address, key = known["OCTAVO_ADDRESS"], known["OCTAVO_API_KEY"]
+        offer(address, SEND_SMS, requests, key=key, seconds=2)
+        _settled(simulator)
+
+        yield from _slow(address, key, requests, simulator)
+
+        before = {name: cpu_seconds(running.pid(name)) for name in OURS}
+        there = _count(simulator)
+        begun = time.monotonic()
+        seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS, concurrency=128)
+        wait_until(lambda: _count(simulator) >= there + seen["calls"], 300)
+        whole = time.monotonic() - begun
+        used = {name: cpu_seconds(running.pid(name)) - before[name] for name in OURS}
+        yield Figure("end_to_end.accept_rate", seen["calls"] / seen["seconds"], "/s")
+        yield Figure("end_to_end.rate", seen["calls"] / whole, "/s", PEER_RATE, ">= 10")
+        yield Figure("end_to_end.cpu", sum(used.values()) / seen["calls"] * 1000, "ms", None, "<= 1.0")
+        for name in OURS:
+            yield Figure(f"end_to_end.cpu.{name}", used[name] / seen["calls"] * 1000, "ms")
+        for name in ("api", "persister", "dispatcher", "callbacks"):
+            yield Figure(f"{name}.memory_after_load", resident_megabytes(running.pid(name)), "MB", None, "<= 150")
+
+        half = seen["calls"] / whole / 2
+        yield from _at(address, key, requests, simulator, half)
+
+
+def _slow(address: str, key: str, requests: list[bytes], simulator: str) -> Iterator[Figure]:
+    """Start of the call → provider called, at five calls a second."""
+    latencies = _latencies(address, key, requests[:SLOW_CALLS], simulator, SLOW_RATE)
+    yield Figure("end_to_end.p50_at_5_per_s", latencies[len(latencies) // 2], "ms", None, "<= 10")
+    yield Figure("end_to_end.p99_at_5_per_s", latencies[int(len(latencies) * 0.99)], "ms", None, "<= 20")
+
+
+def _at(address: str, key: str, requests: list[bytes], simulator: str, rate: float) -> Iterator[Figure]:
+    """The same while the machine works at half of its full rate."""
+    load = Thread(
+        target=offer,
+        args=(address, SEND_SMS, requests),
+        kwargs={"key": key, "seconds": 14, "rate": rate, "concurrency": 256},
+    )
+    load.start()
+    latencies = _latencies(address, key, requests[:SLOW_CALLS], simulator, SLOW_RATE)
+    load.join()
+    yield Figure("end_to_end.p99_at_half_rate", latencies[int(len(latencies) * 0.99)], "ms", None, "<= 100")
+
+
+def _latencies(address: str, key: str, requests: list[bytes], simulator: str, rate: float) -> list[float]:
+    started: dict[str, float] = {}
+    there = _count(simulator)
+    with grpc.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(SEND_SMS, response_deserializer=SendSmsResponse.FromString)
+        for request in requests:
+            begun = time.time()
+            answer = call(request, metadata=(("authorization", f"Bearer {key}"),), timeout=10)
+            started[answer.id] = begun
+            time.sleep(max(0.0, 1 / rate - (time.time() - begun)))
+    called: dict[str, float] = {}
+
+    def all_called() -> bool:
+        with urllib.request.urlopen(f"{simulator}/ledger?since={there}", timeout=30) as lines:
+            called.update({entry["reference"]: _at_time(entry["at"]) for entry in map(json.loads, lines)})
+        return started.keys() <= called.keys()
+
+    wait_until(all_called, 60, every=0.5)
+    return sorted((called[one] - begun) * 1000 for one, begun in started.items())
+
+
+def _at_time(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else datetime.fromisoformat(value).timestamp()
+
+
+def _count(simulator: str) -> int:
+    with urllib.request.urlopen(f"{simulator}/ledger/count", timeout=30) as answer:
+        return int(json.load(answer)["count"])
+
+
+def _settled(simulator: str) -> None:
+    """Waits until nothing more arrives."""
+    last = -1
+
+    def still() -> bool:
+        nonlocal last
+        before, last = last, _count(simulator)
+        return before == last
+
+    wait_until(still, 60, every=1.0)
+
+
+def _behave(simulator: str, behaviour: dict[str, Any]) -> None:
+    request = urllib.request.Request(
+        f"{simulator}/behaviour", json.dumps(behaviour).encode(), {"Content-Type": "application/json"}, method="PUT"
+    )
+    urllib.request.urlopen(request, timeout=10).close()

@@ -1,0 +1,112 @@
+"""Calls a gRPC method from a process of its own, and prints what it saw as JSON.
+
+`python -m benchmarks.load ADDRESS METHOD REQUESTS SECONDS CONCURRENCY RATE`: REQUESTS is a file of serialised requests, each
+behind its length (4 bytes); with RATE 0 each caller calls again at once. The key is in OCTAVO_API_KEY.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvloop
+
+from deploy.local.instance import ROOT
+
+
+def offer(
+    address: str,
+    method: str,
+    requests: Sequence[bytes],
+    *,
+    key: str,
+    seconds: float,
+    concurrency: int = 64,
+    rate: float = 0,
+) -> dict[str, Any]:
+    """Runs the load beside this process; calls, failures, seconds, p50_ms, p99_ms."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(len(one).to_bytes(4, "big") + one for one in requests))
+        file.flush()
+        command = [sys.executable, "-m", "benchmarks.load", address, method, file.name]
+        command += [str(seconds), str(concurrency), str(rate)]
+        environment = {**os.environ, "OCTAVO_API_KEY": key}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+async def _load(
+    address: str, method: str, requests: Sequence[bytes], seconds: float, concurrency: int, rate: float
+) -> dict[str, Any]:
+    given = cycle(requests)
+    metadata = (("authorization", f"Bearer {os.environ['OCTAVO_API_KEY']}"),)
+    took: list[float] = []
+    failures: dict[str, int] = {}
+    async with grpc.aio.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(method)
+        await channel.channel_ready()
+        begun = time.perf_counter()
+        end = begun + seconds
+        turn = 0
+
+        async def one(start: float) -> None:
+            try:
+                await call(next(given), metadata=metadata, timeout=30)
+            except grpc.aio.AioRpcError as error:
+                failures[error.code().name] = failures.get(error.code().name, 0) + 1
+            else:
+                took.append(time.perf_counter() - start)
+
+        async def caller() -> None:
+            nonlocal turn
+            while (now := time.perf_counter()) < end:
+                start = now
+                if rate:
+                    # Calls have their times: one that waits for its turn too long counts that wait.
+                    start = begun + turn / rate
+                    turn += 1
+                    if start > end:
+                        return
+                    await asyncio.sleep(max(0.0, start - now))
+                await one(start)
+
+        await asyncio.gather(*(caller() for _ in range(concurrency)))
+        whole = time.perf_counter() - begun
+    took.sort()
+    return {
+        "calls": len(took),
+        "failures": failures,
+        "seconds": whole,
+        "p50_ms": took[len(took) // 2] * 1000 if took else 0.0,
+        "p99_ms": took[int(len(took) * 0.99)] * 1000 if took else 0.0,
+    }
+
+
+def _read(path: str) -> list[bytes]:
+    data = Path(path).read_bytes()
+    requests, at = [], 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        requests.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    return requests
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Loads, and prints."""
+    address, method, path, seconds, concurrency, rate = arguments
+    seen = uvloop.run(_load(address, method, _read(path), float(seconds), int(concurrency), float(rate)))
+    sys.stdout.write(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
