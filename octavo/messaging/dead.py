@@ -41,20 +41,21 @@ def bury(record: Record, error: Malformed) -> Outgoing:
 
 
 class DeadShare:
-    """The share of dead records among the last ones of a consumer."""
+    """The share of dead records among the last ones of a consumer, whole batches at a time."""
 
     def __init__(self, window: int = 200, at_least: int = 20, share: float = 0.5) -> None:
-        self._recent: deque[bool] = deque(maxlen=window)
+        self._window = window
         self._at_least = at_least
         self._share = share
+        self._batches: deque[tuple[int, int]] = deque()
 
-    def alive(self, count: int) -> None:
-        """Notes records that could be decoded."""
-        self._recent.extend([False] * min(count, self._recent.maxlen or count))
-
-    def died(self) -> None:
-        """Notes a dead one. Raises Halted when the share is too high."""
-        self._recent.append(True)
-        dead = sum(self._recent)
-        if dead >= self._at_least and dead > self._share * len(self._recent):
-            raise Halted(f"{dead} of the last {len(self._recent)} records are dead")
+    def note(self, records: int, dead: int) -> None:
+        """Notes a batch: how many records, and how many of them dead. Raises Halted when the share is too high."""
+        self._batches.append((records, dead))
+        recent = sum(count for count, _ in self._batches)
+        # The oldest go once there are enough without them.
+        while recent - self._batches[0][0] >= self._window:
+            recent -= self._batches.popleft()[0]
+        dead = sum(count for _, count in self._batches)
+        if dead >= self._at_least and dead > self._share * recent:
+            raise Halted(f"{dead} of the last {recent} records are dead")

@@ -21,6 +21,8 @@ from octavo.topics import M, Outgoing, Topic
 
 log = structlog.get_logger()
 
+_HOLD_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[M]):
@@ -29,6 +31,18 @@ class Received(Generic[M]):
     message: M
     record: Record
 
+
+@dataclass(frozen=True, slots=True)
+class Dead(Generic[M]):
+    """A record that can't be handled, and why; with its message, if it could be decoded."""
+
+    record: Record
+    error: Malformed
+    received: Received[M] | None = None
+
+
+Graveyard = dict[tuple[Partition, int], Dead[M]]
+"""The dead records of a batch, by where they stand."""
 
 Handler = Callable[[Sequence[Received[M]]], Sequence[Outgoing]]
 
@@ -42,7 +56,7 @@ class Consumer(Generic[M]):
     handler: Handler[M]
     sink: Sink
     dead: DeadShare = field(default_factory=DeadShare)
-    wait: wait_base = field(default_factory=lambda: wait_exponential_jitter(initial=0.2, max=15, jitter=0.2))
+    wait: wait_base = field(default_factory=lambda: wait_exponential_jitter(multiplier=0.2, max=15, jitter=0.2))
     poll_seconds: float = 0.5
     on_retry: Callable[[Sequence[Received[M]], int], None] = lambda _batch, _attempt: None
     on_dead: Callable[[Received[M], Malformed], None] = lambda _received, _error: None
@@ -66,17 +80,21 @@ class Consumer(Generic[M]):
             return
         if not records:
             return
-        patient = self._patient(records, stop)
+        received, dead = self._decode(records)
+        patient = self._patient(received, stop)
         try:
-            effects = patient(self._handle, records)
-            patient(self.sink.publish, effects)
+            effects = patient(self._divide, received, dead)
+            # Before anything is published: too many dead records stop the consumer, and none of them is put aside.
+            self.dead.note(len(records), len(dead))
+            letters = [self._bury(one) for one in dead.values()]
+            patient(self.sink.publish, [*letters, *effects])
             patient(self.source.commit, _ends(records))
         except Unavailable:
             log.warning("stopped while something was unavailable", topic=self.topic.name, uncommitted=len(records))
         else:
             metrics.CONSUMED.labels(self.topic.name).inc(len(records))
 
-    def _patient(self, records: Sequence[Record], stop: Event) -> Retrying:
+    def _patient(self, received: Sequence[Received[M]], stop: Event) -> Retrying:
         """Tries again while something is away, for as long as it takes: Kafka keeps the work meanwhile."""
 
         def retrying(state: RetryCallState) -> None:
@@ -85,53 +103,56 @@ class Consumer(Generic[M]):
             log.warning(
                 "waiting", topic=self.topic.name, attempt=state.attempt_number, seconds=round(wait, 3), error=str(error)
             )
-            self.on_retry(self._decodable(records), state.attempt_number)
+            self.on_retry(received, state.attempt_number)
+
+        def hold(seconds: float) -> None:
+            # In pieces, so that a process which is told to stop does not wait for the end of a long pause.
+            while seconds > 0 and not stop.is_set():
+                self.source.hold(min(seconds, _HOLD_SECONDS))
+                seconds -= _HOLD_SECONDS
 
         return Retrying(
             retry=retry_if_exception_type(Unavailable),
             wait=self.wait,
             stop=stop_when_event_set(stop),
-            sleep=self.source.hold,
+            sleep=hold,
             before_sleep=retrying,
             reraise=True,
         )
 
-    def _handle(self, records: Sequence[Record]) -> list[Outgoing]:
+    def _decode(self, records: Sequence[Record]) -> tuple[list[Received[M]], Graveyard[M]]:
         received: list[Received[M]] = []
-        effects: list[Outgoing] = []
+        dead: Graveyard[M] = {}
         for record in records:
             try:
                 received.append(Received(self.topic.decode(record.value), record))
             except Malformed as error:
-                effects.append(self._bury(record, error))
-        self.dead.alive(len(received))
-        return effects + self._divide(received)
+                dead[_place(record)] = Dead(record, error)
+        return received, dead
 
-    def _divide(self, received: Sequence[Received[M]]) -> list[Outgoing]:
-        """Handles a batch; one that holds a malformed record is halved until that record stands alone."""
-        if not received:
+    def _divide(self, received: Sequence[Received[M]], dead: Graveyard[M]) -> list[Outgoing]:
+        """Handles a batch; one that holds a malformed record is halved until that record stands alone and is noted as dead."""
+        # When the batch is handled again, those that an earlier attempt has found are left out.
+        living = [one for one in received if _place(one.record) not in dead] if dead else received
+        if not living:
             return []
         try:
-            return list(self.handler(received))
+            return list(self.handler(living))
         except Malformed as error:
-            if len(received) == 1:
-                self.on_dead(received[0], error)
-                return [self._bury(received[0].record, error)]
-            middle = len(received) // 2
-            return self._divide(received[:middle]) + self._divide(received[middle:])
+            if len(living) == 1:
+                dead[_place(living[0].record)] = Dead(living[0].record, error, living[0])
+                return []
+            middle = len(living) // 2
+            return self._divide(living[:middle], dead) + self._divide(living[middle:], dead)
 
-    def _bury(self, record: Record, error: Malformed) -> Outgoing:
-        self.dead.died()
-        return bury(record, error)
+    def _bury(self, dead: Dead[M]) -> Outgoing:
+        if dead.received is not None:
+            self.on_dead(dead.received, dead.error)
+        return bury(dead.record, dead.error)
 
-    def _decodable(self, records: Sequence[Record]) -> list[Received[M]]:
-        received: list[Received[M]] = []
-        for record in records:
-            try:
-                received.append(Received(self.topic.decode(record.value), record))
-            except Malformed:
-                continue
-        return received
+
+def _place(record: Record) -> tuple[Partition, int]:
+    return record.partition, record.offset
 
 
 def _ends(records: Sequence[Record]) -> dict[Partition, int]:

@@ -58,7 +58,7 @@ class Recorder:
         """Writes a batch, again and again while PostgreSQL is away: only then its records are finished."""
         patient = Retrying(
             retry=retry_if_exception_type(Unavailable),
-            wait=wait_exponential_jitter(initial=0.1, max=5, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
             before_sleep=lambda state: log.warning("outcomes wait", count=len(batch), attempt=state.attempt_number),
         )
         if ended := [one for one in batch if isinstance(one, Ended)]:

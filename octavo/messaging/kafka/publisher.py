@@ -103,7 +103,8 @@ class KafkaPublisher:
     async def drain(self) -> None:
         """Waits for what is in flight, and closes the producer."""
         deadline = monotonic() + DELIVERY_SECONDS
-        while self._in_flight and monotonic() < deadline:
+        # It happens once in a process's life: not worth an event that every acknowledgement would have to look after.
+        while self._in_flight and monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         if self._watch:
             self._watch.cancel()
@@ -251,18 +252,17 @@ class KafkaPublisher:
         made: Any = None
         try:
             made = producer(self._bootstrap, self._security, linger_ms=LINGER_MS, delivery_seconds=DELIVERY_SECONDS)
-            for topic in self._topics:
-                if not made.partitions_for(topic):
-                    raise Unavailable(f"the topic {topic} is missing")
+            missing = [topic for topic in self._topics if not made.partitions_for(topic)]
+            problem = f"topics are missing: {', '.join(missing)}" if missing else ""
         except (Unavailable, KafkaError) as error:
-            log.warning(
-                "waiting for Kafka", error=str(error) if isinstance(error, Unavailable) else type(error).__name__
-            )
-            if made is not None:
-                _close(made)
-            self._stop.wait(1)
-            return None
-        return made
+            problem = str(error) if isinstance(error, Unavailable) else type(error).__name__
+        if not problem:
+            return made
+        log.warning("waiting for Kafka", error=problem)
+        if made is not None:
+            _close(made)
+        self._stop.wait(1)
+        return None
 
 
 def _close(used: Any) -> None:
