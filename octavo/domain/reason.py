@@ -35,7 +35,11 @@ class Reason(StrEnum):
     INVALID_RESUME_TOKEN = "INVALID_RESUME_TOKEN", "The resume token is forged or too old."
     INVALID_RANGE = "INVALID_RANGE", "The beginning of the range comes after its end, or the range is too long."
     REFERENCE_TOO_LONG = "REFERENCE_TOO_LONG", "The reference has more than 1,000 characters."
-    TOO_MANY_ITEMS = "TOO_MANY_ITEMS", "The batch has more items than allowed."
+    TOO_MANY_ITEMS = "TOO_MANY_ITEMS", "The batch or list has more items than allowed."
+    INVALID_SMS_SENDER = (
+        "INVALID_SMS_SENDER",
+        "No name of at most 11 plain characters, and no number of 3 to 15 digits.",
+    )
     HEADER_INJECTION = "HEADER_INJECTION", "A line break or control character where a single line is needed."
 
     # Templates and personalisation.

@@ -20,6 +20,7 @@ from services.api.guests import Guests
 from services.api.known import Known
 from services.api.limiting import NoLimits
 from services.api.lookups import Lookups
+from services.api.management import management
 from services.api.notifications import NotificationServicer
 from services.api.sending import Sending
 from services.api.server import GrpcServer, Served
@@ -67,6 +68,7 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
             notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
             NotificationServicer(sending, lookups),
         ),
+        *management(lookup_engine, directory, sealer, hasher, settings.default_region, clock),
     ]
     server = GrpcServer(settings, authenticator, services, publisher.unready)
     # The publisher drains last: the calls under way still need it.

@@ -1,0 +1,40 @@
+"""The part of the api that the platform team and the owners of templates use, put together."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from octavo.crypto import Hasher, Sealer
+from octavo.storage.directory import Directory
+from octavo.v1 import registry_service_pb2
+from services.api.caller import CallerKind
+from services.api.guest_list import GuestList
+from services.api.registry import RegistryServicer
+from services.api.server import Served
+from services.api.transactions import Transactions
+
+THREADS = 2
+"""Few calls come here, and large templates take time: apart from the look-ups, so that these do not wait."""
+ADMINS = frozenset({CallerKind.ADMIN})
+
+
+def management(
+    engine: Engine,
+    directory: Directory,
+    sealer: Sealer,
+    hasher: Hasher,
+    default_region: str,
+    clock: Callable[[], datetime],
+) -> Sequence[Served]:
+    """The services beside sending and looking up."""
+    transactions = Transactions(engine, ThreadPoolExecutor(THREADS, thread_name_prefix="management"))
+    guests = GuestList(transactions, sealer, hasher, default_region, clock)
+    return [
+        Served(
+            registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"],
+            RegistryServicer(transactions, directory, guests, hasher, clock),
+            ADMINS,
+        ),
+    ]

@@ -1,0 +1,220 @@
+"""The api as a process of its own, on a real database. What is tested here needs no Kafka, so there is none."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import psycopg2
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from sqlalchemy import Engine, text
+
+from deploy.local.instance import ROOT
+from deploy.local.stack import Stack
+from octavo.storage.engine import engine as make_engine
+from octavo.v1 import (
+    api_key_service_pb2_grpc,
+    notification_service_pb2_grpc,
+    registry_service_pb2,
+    registry_service_pb2_grpc,
+    template_service_pb2_grpc,
+)
+
+ADMIN_KEY = "admin-key-of-the-management-tests-0123456789"
+SECONDS = 20
+
+
+@dataclass
+class Refusal:
+    """How a call was refused."""
+
+    code: str = ""
+    message: str = ""
+    reason: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    violations: dict[str, str] = field(default_factory=dict)
+    """Reason by field."""
+
+
+@contextmanager
+def _refused() -> Iterator[Refusal]:
+    refusal = Refusal()
+    with pytest.raises(grpc.RpcError) as raised:
+        yield refusal
+    error: Any = raised.value
+    refusal.code, refusal.message = error.code().name, error.details()
+    for key, value in error.trailing_metadata():
+        if key != "grpc-status-details-bin":
+            continue
+        for packed in status_pb2.Status.FromString(value).details:
+            info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+            if packed.Unpack(info):
+                refusal.reason, refusal.metadata = info.reason, dict(info.metadata)
+            elif packed.Unpack(request):
+                refusal.violations = {one.field: one.reason for one in request.field_violations}
+
+
+@pytest.fixture
+def refused():
+    """`with refused() as refusal:` expects a call to be refused, and says how."""
+    return _refused
+
+
+class Client:
+    """All services of the api, for one caller."""
+
+    def __init__(self, channel: grpc.Channel, key: str) -> None:
+        self.key = key
+        self._channel = channel
+        self.registry = self._stub(registry_service_pb2_grpc.RegistryServiceStub)
+        self.keys = self._stub(api_key_service_pb2_grpc.ApiKeyServiceStub)
+        self.templates = self._stub(template_service_pb2_grpc.TemplateServiceStub)
+        self.notifications = self._stub(notification_service_pb2_grpc.NotificationServiceStub)
+
+    def _stub(self, kind: Any) -> Any:
+        methods = vars(kind(self._channel))
+        return SimpleNamespace(**{name: self._called(method) for name, method in methods.items()})
+
+    def _called(self, method: Any) -> Callable[..., Any]:
+        def call(request: Any, seconds: float = SECONDS) -> Any:
+            return method(request, timeout=seconds, metadata=[("authorization", f"Bearer {self.key}")])
+
+        return call
+
+
+class Api:
+    """A process of the api."""
+
+    def __init__(self, database_url: str, stack_environment: dict[str, str], log: Path) -> None:
+        self.port, self.ops_port = _free_port(), _free_port()
+        environment = {
+            **os.environ,
+            **stack_environment,
+            "DATABASE_URL": database_url,
+            "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+            "OCTAVO_ADMIN_KEY": ADMIN_KEY,
+            "OCTAVO_API_PORT": str(self.port),
+            "OCTAVO_OPS_PORT": str(self.ops_port),
+            "OCTAVO_KEY_USE_SECONDS": "0.2",
+        }
+        self.log = log
+        with log.open("ab") as out:
+            command = [sys.executable, "-m", "services.api"]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}", [("grpc.max_receive_message_length", -1)])
+
+    def wait(self) -> None:
+        """Until it listens."""
+        try:
+            grpc.channel_ready_future(self.channel).result(timeout=60)
+        except grpc.FutureTimeoutError:
+            pytest.fail(self.log.read_text())
+
+    def client(self, key: str = ADMIN_KEY) -> Client:
+        """A caller with this key; with the admin key if none is given."""
+        return Client(self.channel, key)
+
+    def stop(self) -> None:
+        """Drains it. It must end well."""
+        self.channel.close()
+        self.process.terminate()
+        assert self.process.wait(timeout=40) == 0, self.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def managed_database_url(database_server: Stack, migrated_template: str) -> Iterator[str]:
+    """A database that the tests of this folder share: each works with services of its own."""
+    name = f"managed_{uuid4().hex}"
+    _execute(database_server.database_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    yield f"{database_server.database_url.rpartition('/')[0]}/{name}"
+    _execute(database_server.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def api(database_server: Stack, managed_database_url: str, tmp_path_factory) -> Iterator[Api]:
+    """The process that the tests of this folder call."""
+    made = Api(managed_database_url, database_server.environment, tmp_path_factory.mktemp("api") / "log")
+    try:
+        made.wait()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def another_api(database_server: Stack, managed_database_url: str, tmp_path_factory) -> Iterator[Api]:
+    """A second process on the same database."""
+    made = Api(managed_database_url, database_server.environment, tmp_path_factory.mktemp("api") / "log")
+    try:
+        made.wait()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def admin(api: Api) -> Client:
+    """The platform team."""
+    return api.client()
+
+
+@pytest.fixture
+def rows(managed_database_url: str) -> Iterator[Callable[..., Any]]:
+    """`rows(query, **values)` asks the database itself."""
+    made: Engine = make_engine(managed_database_url, pool=2)
+
+    def ask(query: str, **values: object) -> Any:
+        with made.begin() as connection:
+            result = connection.execute(text(query), values)
+            return result.all() if result.returns_rows else []
+
+    yield ask
+    made.dispose()
+
+
+@pytest.fixture
+def new_service(admin: Client) -> Callable[..., Any]:
+    """`new_service(**settings)` onboards a service; its name is made up unless it is given."""
+
+    def make(**settings: Any) -> Any:
+        service = registry_service_pb2.Service(**{"name": f"service {uuid4().hex}", **settings})
+        return admin.registry.CreateService(registry_service_pb2.CreateServiceRequest(service=service)).service
+
+    return make
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool], float], None]:
+    """`until(condition, seconds)` waits for something to come true."""
+
+    def wait(condition: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not so within {seconds} s"
+            time.sleep(0.05)
+
+    return wait
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _execute(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
