@@ -1,0 +1,89 @@
+"""A client of Octavo: sends email and SMS, and tells what became of them. docs/client.md shows how.
+
+with Client("octavo:50051", key) as octavo:
+sent = octavo.send_sms(template_id, "+447700900001", {"name": "Ann"})
+octavo.wait(sent.id)
+"""
+
+from octavo_client.client import AdminClient, Client
+from octavo_client.errors import (
+    Aborted,
+    AlreadyExists,
+    DeadlineExceeded,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    OctavoError,
+    PermissionDenied,
+    QuotaExceeded,
+    ServerFault,
+    Unauthenticated,
+    Unavailable,
+)
+from octavo_client.managed import (
+    ApiKey,
+    Guest,
+    NewApiKey,
+    Preview,
+    Service,
+    ServiceSettings,
+    Template,
+    UnconfirmedPolicy,
+)
+from octavo_client.paging import Items
+from octavo_client.request_id import new_request_id
+from octavo_client.values import (
+    Change,
+    Email,
+    Filter,
+    KeyType,
+    Notification,
+    NotificationType,
+    Sent,
+    Sms,
+    SmsEncoding,
+    StatisticsLine,
+    Status,
+    StatusChange,
+)
+
+__all__ = [
+    "Aborted",
+    "AdminClient",
+    "AlreadyExists",
+    "ApiKey",
+    "Change",
+    "Client",
+    "DeadlineExceeded",
+    "Email",
+    "FailedPrecondition",
+    "FieldViolation",
+    "Filter",
+    "Guest",
+    "InvalidArgument",
+    "Items",
+    "KeyType",
+    "NewApiKey",
+    "NotFound",
+    "Notification",
+    "NotificationType",
+    "OctavoError",
+    "PermissionDenied",
+    "Preview",
+    "QuotaExceeded",
+    "Sent",
+    "ServerFault",
+    "Service",
+    "ServiceSettings",
+    "Sms",
+    "SmsEncoding",
+    "StatisticsLine",
+    "Status",
+    "StatusChange",
+    "Template",
+    "Unauthenticated",
+    "Unavailable",
+    "UnconfirmedPolicy",
+    "new_request_id",
+]
