@@ -62,10 +62,60 @@ def topics() -> str:
     return "\n".join(lines) + "\n"
 
 
+def configuration() -> str:
+    """docs/operations/configuration.md: every variable, and which services read it."""
+    from pydantic_core import PydanticUndefined
+
+    from octavo.config import DatabaseSettings, OpsSettings, Settings, variable
+    from octavo.messaging.security import KafkaConnection
+    from octavo.providers.registry import PROVIDERS
+    from services.api.settings import ApiSettings
+    from services.callbacks.settings import ReceiverSettings
+    from services.dispatcher.settings import DispatcherSettings
+    from services.persister.settings import PersisterSettings
+
+    of_providers = [entry.settings for entry in PROVIDERS.values()]
+    classes: dict[str, list[type[Settings]]] = {
+        "api": [ApiSettings],
+        "persister": [OpsSettings, PersisterSettings],
+        "dispatcher": [OpsSettings, DispatcherSettings, *of_providers],
+        "callbacks": [OpsSettings, KafkaConnection, DatabaseSettings, ReceiverSettings],
+    }
+    read: dict[str, tuple[list[str], str, str]] = {}
+    for service, kinds in classes.items():
+        for kind in kinds:
+            for name, field in kind.model_fields.items():
+                default = field.get_default(call_default_factory=True) if not field.is_required() else PydanticUndefined
+                shown = (
+                    "**needed**"
+                    if default is PydanticUndefined
+                    else f"`{default}`"
+                    if default not in {None, ""}
+                    else ""
+                )
+                services, _, _ = read.setdefault(variable(kind, name), ([], shown, field.description or ""))
+                if service not in services:
+                    services.append(service)
+    lines = [
+        "# Configuration",
+        "",
+        "From the environment, or from files of these names in the folder that `OCTAVO_SECRETS_DIR` names. What is wrong is",
+        "reported at start, all at once, and the process ends with status 78.",
+        "",
+        "| variable | default | read by | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, (services, shown, meaning) in sorted(read.items()):
+        readers = "all" if len(services) == len(classes) else ", ".join(services)
+        lines.append(f"| `{name}` | {shown} | {readers} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/statuses.md": statuses,
     "docs/topics.md": topics,
     "docs/operations/metrics.md": metrics,
+    "docs/operations/configuration.md": configuration,
 }
 
 
