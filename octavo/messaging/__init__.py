@@ -58,5 +58,6 @@ class Sink(Protocol):
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all and waits until every in-sync replica has them.
 
-        Raises Unavailable if any was not acknowledged; some may be there nevertheless.
+        Raises Unavailable if any was not acknowledged; some may be there nevertheless. Raises Invalid for a message that is
+        larger than its topic takes, which no later try makes smaller: then none was published.
         """

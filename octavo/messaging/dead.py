@@ -11,6 +11,8 @@ from octavo.topics import DEAD_SUFFIX, Outgoing
 
 log = structlog.get_logger()
 
+_LONGEST_ERROR = 1000
+
 
 class Halted(Exception):  # noqa: N818 - it is a state of the consumer
     """Too many of the last records were dead: more likely a bad deploy than bad records. Nothing is committed."""
@@ -22,7 +24,7 @@ def dead_letter(record: Record, error: Malformed) -> Outgoing:
         ("dead.topic", record.partition.topic.encode()),
         ("dead.partition", str(record.partition.number).encode()),
         ("dead.offset", str(record.offset).encode()),
-        ("dead.error", str(error).encode()),
+        ("dead.error", str(error).encode()[:_LONGEST_ERROR]),
     )
     return Outgoing(record.partition.topic + DEAD_SUFFIX, record.key, record.value, record.headers + origin)
 

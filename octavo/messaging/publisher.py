@@ -18,7 +18,8 @@ class Publisher(Protocol):
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all, and returns once every in-sync replica has them.
 
-        Raises NotSent if none went out, Unavailable if any was not acknowledged; some may be there nevertheless.
+        Raises NotSent if none went out, Unavailable if any was not acknowledged; some may be there nevertheless. Raises Invalid
+        for a message that is larger than its topic takes: then none went out.
         """
 
 

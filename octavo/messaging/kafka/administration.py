@@ -9,10 +9,10 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from octavo import topics
 from octavo.domain.errors import Unavailable
+from octavo.messaging.kafka.size import largest_of
 from octavo.messaging.security import RECONNECT, KafkaSecurity
 
 DEAD_RETENTION = timedelta(days=30)
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 def create_topics(bootstrap: str, security: KafkaSecurity, *, replication: int = 1, partitions: int = 0) -> list[str]:
@@ -47,19 +47,19 @@ def missing_topics(bootstrap: str, security: KafkaSecurity) -> list[str]:
 def _wanted(replication: int, partitions: int) -> dict[str, dict[str, Any]]:
     wanted: dict[str, dict[str, Any]] = {}
     for topic in topics.ALL:
-        wanted[topic.name] = _options(partitions or topic.partitions, replication, topic.retention)
-        wanted[topic.dead] = _options(1, replication, DEAD_RETENTION)
+        wanted[topic.name] = _options(topic.name, partitions or topic.partitions, replication, topic.retention)
+        wanted[topic.dead] = _options(topic.dead, 1, replication, DEAD_RETENTION)
     return wanted
 
 
-def _options(partitions: int, replication: int, retention: timedelta) -> dict[str, Any]:
+def _options(name: str, partitions: int, replication: int, retention: timedelta) -> dict[str, Any]:
     return {
         "num_partitions": partitions,
         "replication_factor": replication,
         "configs": {
             "retention.ms": str(int(retention.total_seconds() * 1000)),
             "cleanup.policy": "delete",
-            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "max.message.bytes": str(largest_of(name)),
             "min.insync.replicas": "2" if replication > 2 else "1",  # noqa: PLR2004
         },
     }

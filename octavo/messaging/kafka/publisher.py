@@ -20,6 +20,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from octavo.domain.errors import Reason, Unavailable
 from octavo.faultpoint import Point, reach
 from octavo.messaging.kafka.sink import producer
+from octavo.messaging.kafka.size import check_sizes
 from octavo.messaging.publisher import NotSent
 from octavo.messaging.security import KafkaSecurity
 from octavo.telemetry import metrics
@@ -119,10 +120,12 @@ class KafkaPublisher:
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all, and returns once every in-sync replica has them.
 
-        Raises NotSent if there is no broker yet or too much is in flight, Unavailable if any was not acknowledged in time.
+        Raises NotSent if there is no broker yet or too much is in flight, Unavailable if any was not acknowledged in time, and
+        Invalid for a message that is larger than its topic takes: then none was published.
         """
         if not messages:
             return
+        check_sizes(messages)
         waiting = self._send(messages)
         reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
         await waiting.future

@@ -13,10 +13,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from octavo.domain.errors import Unavailable
+from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.security import RECONNECT, KafkaSecurity
 from octavo.topics import Outgoing
 
-MAX_REQUEST_BYTES = 4 * 1024 * 1024
 DELIVERY_SECONDS = 20.0
 """How long a message is offered to the broker before it counts as not acknowledged."""
 
@@ -33,7 +33,7 @@ def producer(
             enable_idempotence=True,
             linger_ms=linger_ms,
             batch_size=256 * 1024,
-            max_request_size=MAX_REQUEST_BYTES,
+            max_request_size=LARGEST_DEAD,
             # Metadata is fetched at the start: no later call waits long for it.
             max_block_ms=2000,
             request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - linger_ms - 1),
@@ -60,9 +60,13 @@ class KafkaSink:
         self._opening = Lock()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publishes all and waits until every in-sync replica has them. Raises Unavailable otherwise."""
+        """Publishes all and waits until every in-sync replica has them.
+
+        Raises Unavailable otherwise, and Invalid for a message that is larger than its topic takes: then none was published.
+        """
         if not messages:
             return
+        check_sizes(messages)
         used = self._open()
         try:
             futures = [used.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages]

@@ -4,7 +4,7 @@ Defaults overridden on purpose: no automatic commits, from the earliest record, 
 broker that is back is found within a second or two).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Event
 from time import monotonic
@@ -19,7 +19,10 @@ from octavo.messaging.security import RECONNECT, KafkaSecurity
 
 
 class KafkaSource:
-    """A Source over a consumer group. Made at the first poll, so that a process can start before its broker."""
+    """A Source over a consumer group. Made at the first poll, so that a process can start before its broker.
+
+    Whoever neither polls nor holds for `most_seconds` loses its partitions to the other members.
+    """
 
     def __init__(
         self,
@@ -29,14 +32,14 @@ class KafkaSource:
         *,
         security: KafkaSecurity | None = None,
         at_most: int = 500,
-        on_lost: Callable[[frozenset[Partition]], None] = lambda _lost: None,
+        most_seconds: float = 120,
     ) -> None:
         self._bootstrap = bootstrap
         self._group = group
         self._topics = tuple(topics)
         self._security = security or KafkaSecurity.plain()
         self._at_most = at_most
-        self._on_lost = on_lost
+        self._most_seconds = most_seconds
         self._consumer: Any = None
         self._owned: frozenset[Partition] = frozenset()
         self._early: list[Record] = []
@@ -94,22 +97,6 @@ class KafkaSource:
                 self._consumer.resume(*self._consumer.paused())
             self._note_ownership(self._consumer)
 
-    def pause(self, partitions: frozenset[Partition]) -> None:
-        """Reads these no further until resumed."""
-        mine = partitions & self.owned()
-        if self._consumer is not None and mine:
-            self._consumer.pause(*(TopicPartition(*partition) for partition in mine))
-
-    def resume(self) -> None:
-        """Reads on everywhere."""
-        if self._consumer is not None and (paused := self._consumer.paused()):
-            self._consumer.resume(*paused)
-
-    @property
-    def joined(self) -> bool:
-        """Whether a broker has answered."""
-        return self._consumer is not None
-
     def owned(self) -> frozenset[Partition]:
         """The partitions assigned at the last poll."""
         return self._owned
@@ -137,7 +124,7 @@ class KafkaSource:
                     # A member that is killed is missed after this; work in hand is published and committed far sooner.
                     session_timeout_ms=10_000,
                     heartbeat_interval_ms=2_000,
-                    max_poll_interval_ms=120_000,
+                    max_poll_interval_ms=int(self._most_seconds * 1000),
                     metrics_enabled=False,
                     **RECONNECT,
                     **self._security.options(),
@@ -154,7 +141,6 @@ class KafkaSource:
         lost, self._owned = self._owned - now, now
         if lost:
             self._early = [record for record in self._early if record.partition not in lost]
-            self._on_lost(lost)
 
 
 def _record(record: Any) -> Record:
