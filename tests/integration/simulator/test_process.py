@@ -26,9 +26,11 @@ async def running(environment):
         stderr=asyncio.subprocess.PIPE,
     )
     try:
+        assert process.stderr
         started = await asyncio.wait_for(process.stderr.readline(), 20)
-        port = re.search(rb"listening on port (\d+)", started).group(1).decode()
-        yield process, f"http://127.0.0.1:{port}"
+        port = re.search(rb"listening on port (\d+)", started)
+        assert port
+        yield process, f"http://127.0.0.1:{port[1].decode()}"
     finally:
         if process.returncode is None:
             process.kill()
