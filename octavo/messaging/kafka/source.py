@@ -97,6 +97,11 @@ class KafkaSource:
                 self._consumer.resume(*self._consumer.paused())
             self._note_ownership(self._consumer)
 
+    @property
+    def joined(self) -> bool:
+        """Whether a broker has answered."""
+        return self._consumer is not None
+
     def owned(self) -> frozenset[Partition]:
         """The partitions assigned at the last poll."""
         return self._owned
