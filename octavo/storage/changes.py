@@ -1,4 +1,4 @@
-"""Changes that callers make (withdrawing a notification, using a key), and the stream of all moves.
+"""Withdrawing a notification, and the stream of all moves.
 
 The stream is ordered by the transaction that made a move. A move is shown once every transaction that began before its own
 has ended: one that commits late can't be overtaken, and so is never missed.
@@ -30,7 +30,6 @@ WITH changed AS (
 )
 SELECT id FROM changed
 """)
-_TOUCH = text("UPDATE api_keys SET last_used_at = now() WHERE id = ANY(CAST(:ids AS uuid[]))")
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
 _MOVED = text("""
 SELECT s.id FROM unnest(CAST(:services AS uuid[])) AS s (id)
@@ -90,13 +89,6 @@ BEGINNING = Position(0)
 def cancel_notification(connection: Connection, service_id: UUID, notification_id: UUID) -> bool:
     """Withdraws a notification that no worker has taken; whether there was such a one."""
     return connection.execute(_CANCEL, {"id": notification_id, "service_id": service_id}).one_or_none() is not None
-
-
-@measured
-def touch_keys(engine: Engine, key_ids: Sequence[UUID]) -> None:
-    """Says that these keys were used. Raises Unavailable if that can't be written."""
-    with transaction(engine) as connection:
-        connection.execute(_TOUCH, {"ids": [str(one) for one in key_ids]})
 
 
 @measured

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 
 from octavo.crypto import Hasher, Sealer
 from octavo.storage.directory import Directory
-from octavo.v1 import registry_service_pb2
+from octavo.v1 import api_key_service_pb2, registry_service_pb2
+from services.api.api_keys import ApiKeyServicer
 from services.api.caller import CallerKind
 from services.api.guest_list import GuestList
 from services.api.registry import RegistryServicer
@@ -35,6 +36,11 @@ def management(
         Served(
             registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"],
             RegistryServicer(transactions, directory, guests, hasher, clock),
+            ADMINS,
+        ),
+        Served(
+            api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
+            ApiKeyServicer(transactions, directory, hasher, clock),
             ADMINS,
         ),
     ]

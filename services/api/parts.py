@@ -17,6 +17,7 @@ from services.api.arrivals import Arrivals
 from services.api.authentication import Authenticator
 from services.api.earlier import Earlier
 from services.api.guests import Guests
+from services.api.key_use import KeyUse
 from services.api.known import Known
 from services.api.limiting import NoLimits
 from services.api.lookups import Lookups
@@ -26,6 +27,7 @@ from services.api.sending import Sending
 from services.api.server import GrpcServer, Served
 from services.api.settings import ApiSettings
 from services.api.shown import Shown
+from services.api.transactions import Transactions
 
 PUBLISHED = (topics.DB_SMS.name, topics.DB_EMAIL.name, topics.JOBS.name)
 DIRECTORY_CONNECTIONS = 2
@@ -62,7 +64,8 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     lookups = Lookups(
         lookup_engine, threads, Shown(sealer, directory), hasher, arrivals, settings.default_region, clock
     )
-    authenticator = Authenticator(known, settings.admin_key.get_secret_value())
+    key_use = KeyUse(Transactions(lookup_engine, threads), settings.key_use_seconds)
+    authenticator = Authenticator(known, settings.admin_key.get_secret_value(), key_use.note)
     services = [
         Served(
             notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
@@ -72,4 +75,4 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     ]
     server = GrpcServer(settings, authenticator, services, publisher.unready)
     # The publisher drains last: the calls under way still need it.
-    return [server, publisher]
+    return [server, key_use, publisher]

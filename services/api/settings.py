@@ -32,6 +32,9 @@ class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnectio
     drain_delay_seconds: float = Field(
         default=0.0, ge=0, le=60, description="How long it goes on after SIGTERM, until load balancers have noticed."
     )
+    key_use_seconds: float = Field(
+        default=30.0, gt=0, le=60, description="How often it is written which API keys were used since the last time."
+    )
     most_streams: int = Field(default=20, ge=1, description="WatchNotifications streams of a service in one process.")
 
     @field_validator("admin_key")

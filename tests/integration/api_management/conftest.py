@@ -23,7 +23,9 @@ from deploy.local.instance import ROOT
 from deploy.local.stack import Stack
 from octavo.storage.engine import engine as make_engine
 from octavo.v1 import (
+    api_key_service_pb2,
     api_key_service_pb2_grpc,
+    notification_pb2,
     notification_service_pb2_grpc,
     registry_service_pb2,
     registry_service_pb2_grpc,
@@ -189,6 +191,19 @@ def new_service(admin: Client) -> Callable[..., Any]:
     def make(**settings: Any) -> Any:
         service = registry_service_pb2.Service(**{"name": f"service {uuid4().hex}", **settings})
         return admin.registry.CreateService(registry_service_pb2.CreateServiceRequest(service=service)).service
+
+    return make
+
+
+@pytest.fixture
+def new_key(admin: Client, new_service) -> Callable[..., Any]:
+    """`new_key(service=None, key_type=LIVE)` makes a key, of a new service if none is given; answers with its secret, too."""
+
+    def make(service: Any = None, key_type: Any = notification_pb2.KEY_TYPE_LIVE, name: str = "a key") -> Any:
+        owner = (service or new_service()).id
+        return admin.keys.CreateApiKey(
+            api_key_service_pb2.CreateApiKeyRequest(service_id=owner, name=name, type=key_type)
+        )
 
     return make
 

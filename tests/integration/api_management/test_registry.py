@@ -68,7 +68,7 @@ class TestCreating:
             try:
                 return create(admin, name=name).id
             except grpc.RpcError as error:
-                return error.code().name  # type: ignore[attr-defined]
+                return error.code().name
 
         with ThreadPoolExecutor(8) as pool:
             results = list(pool.map(attempt, range(8)))
