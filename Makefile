@@ -9,7 +9,7 @@ STACK := $(RUN) -m deploy.local
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Set-up
 
@@ -69,7 +69,14 @@ generate: $(READY) ## generate octavo/v1 from protos/
 docs: $(READY) ## write the pages that are made from the code
 	$(RUN) scripts/docs.py write
 
-check: lint types imports protos ## every checker
+.PHONY: k8s-render k8s-check
+k8s-render: $(READY) ## print the Kubernetes manifests of OVERLAY=production (or local)
+	@$(RUN) -m scripts.k8s render $(or $(OVERLAY),production)
+
+k8s-check: $(READY) ## validate every overlay: the schemas of Kubernetes, and rules of ours
+	$(RUN) -m scripts.k8s check
+
+check: lint types imports protos k8s-check ## every checker
 	$(RUN) scripts/docs.py compare
 
 .PHONY: bench

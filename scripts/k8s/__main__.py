@@ -1,0 +1,49 @@
+"""`python -m scripts.k8s render OVERLAY` prints the manifests of an overlay; `check` looks for faults in every overlay."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from scripts.k8s import rules, schemas
+from scripts.k8s.kustomize import render
+
+OVERLAYS = Path(__file__).parents[2] / "deploy/k8s/overlays"
+
+
+def check() -> int:
+    """Names every fault; 1 if there is one."""
+    found = 0
+    for overlay in sorted(OVERLAYS.iterdir()):
+        objects = render(overlay)
+        faults = [
+            f"{overlay.name}: {item['kind']} {item['metadata']['name']}: {fault}"
+            for item in objects
+            for fault in (*schemas.faults(item), *rules.faults(item))
+        ]
+        faults += [f"{overlay.name}: {fault}" for fault in rules.faults_together(objects)]
+        for fault in faults:
+            sys.stderr.write(fault + "\n")
+        unchecked = sum(item["kind"] in schemas.OPERATORS.get(item["apiVersion"], ()) for item in objects)
+        print(f"{overlay.name}: {len(objects)} objects, {unchecked} of operators' kinds, {len(faults)} faults")
+        found += len(faults)
+    return 1 if found else 0
+
+
+def main() -> int:
+    """Does what the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.k8s", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    rendering = commands.add_parser("render", help="print the manifests of an overlay")
+    rendering.add_argument("overlay", choices=sorted(path.name for path in OVERLAYS.iterdir()))
+    commands.add_parser("check", help="look for faults in every overlay")
+    arguments = parser.parse_args()
+    if arguments.command == "check":
+        return check()
+    sys.stdout.write(yaml.safe_dump_all(render(OVERLAYS / arguments.overlay), sort_keys=False))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
