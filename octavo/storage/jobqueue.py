@@ -19,6 +19,8 @@ from octavo.telemetry.measured import measured
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a sign of life: longer than a turn, with Kafka's time-out."""
+UPLOADS = "/uploads/"
+"""What follows the service's id in the keys of uploaded files."""
 
 _WAITING = (
     "status IN ('ready', 'reading', 'stopped') AND next_try_at <= now() "
@@ -64,6 +66,20 @@ SET claim_token = NULL, claim_expires_at = NULL, next_try_at = now() + :wait, fa
     error = CASE WHEN status IN ('cancelled', 'read') THEN error ELSE :error END
 WHERE id = :id AND claim_token = :token
 """)
+# Only what UploadCsv stored, and only if no other job still reads it or may have it read.
+_TO_ERASE = text("""
+SELECT DISTINCT j.object_key FROM jobs j JOIN services s ON s.id = j.service_id
+WHERE j.finished_at < now() - make_interval(days => s.retention_days) AND j.file_erased_at IS NULL
+  AND starts_with(j.object_key, j.service_id || :uploads)
+  AND NOT EXISTS (
+      SELECT FROM jobs other WHERE other.service_id = j.service_id AND other.object_key = j.object_key
+        AND (other.finished_at IS NULL OR other.finished_at >= now() - make_interval(days => s.retention_days)))
+LIMIT :at_most
+""")
+_ERASED = text(
+    "UPDATE jobs SET file_erased_at = now() WHERE object_key = ANY(:keys) AND finished_at IS NOT NULL "
+    "AND file_erased_at IS NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +189,15 @@ def put_job_back(
     """Lets another reader, or a later turn, go on after the wait. With an error the job counts as stopped until then."""
     values = {"id": job.id, "token": job.token, "wait": wait, "failures": failures, "error": error}
     connection.execute(_PUT_BACK, values)
+
+
+@measured
+def files_to_erase(connection: Connection, at_most: int) -> Sequence[str]:
+    """Keys of uploaded files whose jobs all ended longer ago than their service's retention."""
+    return connection.execute(_TO_ERASE, {"uploads": UPLOADS, "at_most": at_most}).scalars().all()
+
+
+@measured
+def note_erased(connection: Connection, keys: Sequence[str]) -> None:
+    """Says that these files are gone."""
+    connection.execute(_ERASED, {"keys": list(keys)})

@@ -1,11 +1,12 @@
-"""The persister process: `python -m services.persister [--topics db-sms,db-email] [--roles due,sweeps]`."""
+"""The persister process: `python -m services.persister [--topics db-sms,db-email] [--roles due,sweeps,jobs]`."""
 
 import argparse
 from collections.abc import Sequence
 
 from octavo.config import OpsSettings, load, split
-from octavo.process import run
-from services.persister.parts import ROLES, TOPICS, parts
+from octavo.process import Part, run
+from services.persister.jobparts import JobReaderSettings, job_parts
+from services.persister.parts import JOBS, ROLES, TOPICS, parts
 from services.persister.settings import PersisterSettings
 
 
@@ -16,19 +17,28 @@ def chosen(arguments: Sequence[str] | None) -> list[str]:
         description="Writes notifications. Without options it consumes all topics and has all roles.",
     )
     parser.add_argument("--topics", default="", help=f"comma-separated, of {', '.join(TOPICS)}")
-    parser.add_argument("--roles", default="", help=f"comma-separated, of {', '.join(ROLES)}")
+    parser.add_argument("--roles", default="", help=f"comma-separated, of {', '.join([*ROLES, JOBS])}")
     given = parser.parse_args(arguments)
     topics, roles = split(given.topics), split(given.roles)
-    if unknown := {*topics} - {*TOPICS} | {*roles} - {*ROLES}:
+    if unknown := {*topics} - {*TOPICS} | {*roles} - {*ROLES, JOBS}:
         parser.error(f"no such topic or role: {', '.join(sorted(unknown))}")
-    return topics + roles or [*TOPICS, *ROLES]
+    return topics + roles or [*TOPICS, *ROLES, JOBS]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what is chosen until told to stop."""
     names = chosen(arguments)
-    ops, settings = load(OpsSettings, PersisterSettings)
-    run(ops, "persister", lambda: parts(settings, names))
+    # Only who reads jobs needs the keys that seal, and the store.
+    kinds = [JobReaderSettings] if JOBS in names else []
+    ops, settings, *of_jobs = load(OpsSettings, PersisterSettings, *kinds)
+
+    def made() -> list[Part]:
+        return [
+            *parts(settings, [name for name in names if name != JOBS]),
+            *(part for one in of_jobs for part in job_parts(one)),
+        ]
+
+    run(ops, "persister", made)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,9 @@ TOPICS: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {
 ROLES: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {"due": due_parts, "sweeps": sweep_parts}
 """What the process can do beside."""
 
+JOBS = "jobs"
+"""The role that reads CSV jobs, with settings of its own (services/persister/jobparts.py)."""
+
 
 def parts(settings: PersisterSettings, chosen: list[str]) -> list[Part]:
     """The parts of the chosen topics and roles."""

@@ -1,0 +1,54 @@
+"""The parts that read CSV jobs: the consumer of `jobs`, the reader, and the sweeps of jobs."""
+
+from threading import Event
+
+from pydantic import Field
+
+from octavo.config import DatabaseSettings, SealingSettings
+from octavo.crypto import Hasher, Sealer
+from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.loop import Consumer
+from octavo.messaging.security import KafkaConnection
+from octavo.objects import StoreSettings, object_store
+from octavo.process import Part, ThreadPart
+from octavo.storage.directory import Directory
+from octavo.storage.engine import engine
+from octavo.topics import JOBS
+from services.persister.jobreader import JobReader
+from services.persister.jobsweeps import JobSweeps
+from services.persister.openjob import Files
+
+GROUP = "persister.jobs"
+CONNECTIONS = 3
+
+
+class JobReaderSettings(DatabaseSettings, KafkaConnection, SealingSettings, StoreSettings):
+    """The reader of CSV jobs."""
+
+    default_region: str = Field(
+        default="GB", pattern="^[A-Z]{2}$", description="Where a phone number without a country code is dialled."
+    )
+
+
+def job_parts(settings: JobReaderSettings) -> list[Part]:
+    """The consumer, the reader and the sweeps, with connections of their own."""
+    pool = engine(settings.database_url.get_secret_value(), pool=CONNECTIONS, application="octavo-jobs")
+    store = object_store(settings)
+    files = Files(
+        store,
+        Directory(pool),
+        Sealer(settings.keys()),
+        Hasher(settings.key_of_hashes()),
+        settings.default_region,
+    )
+    reader = JobReader(pool, KafkaSink(settings.kafka_bootstrap, settings.security()), files)
+    source = KafkaSource(settings.kafka_bootstrap, GROUP, [JOBS.name], security=settings.security())
+
+    def consume(stop: Event) -> None:
+        Consumer(JOBS, source, reader.hear, KafkaSink(settings.kafka_bootstrap, settings.security())).run(stop)
+
+    return [
+        ThreadPart(JOBS.name, consume, lambda: None if source.joined else "no broker answers yet"),
+        ThreadPart("job reader", reader.run),
+        ThreadPart("job sweeps", JobSweeps(pool, store).run),
+    ]
