@@ -61,6 +61,15 @@ RETRIES_FAILED = Counter(
 
 SWEPT = Counter("notifications_swept_total", "What a sweep found and settled, by sweep.", ["sweep"])
 
+JOB_ROWS = Counter(
+    "notifications_job_rows_total",
+    "Rows of CSV jobs by type and what became of them at reading: published, refused.",
+    ["type", "result"],
+)
+JOBS_STOPPED = Counter(
+    "notifications_jobs_stopped_total", "CSV jobs stopped because their file can't be read on, by reason.", ["reason"]
+)
+
 CLAIMS = Counter(
     "notifications_claims_total", "Attempts to claim, by topic and result (claimed, skipped).", ["topic", "result"]
 )
