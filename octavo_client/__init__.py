@@ -21,6 +21,7 @@ from octavo_client.errors import (
     Unauthenticated,
     Unavailable,
 )
+from octavo_client.job_values import CsvFile, Job, JobStatus, RowProblem, StatusCount
 from octavo_client.managed import (
     ApiKey,
     Guest,
@@ -55,6 +56,7 @@ __all__ = [
     "ApiKey",
     "Change",
     "Client",
+    "CsvFile",
     "DeadlineExceeded",
     "Email",
     "FailedPrecondition",
@@ -63,6 +65,8 @@ __all__ = [
     "Guest",
     "InvalidArgument",
     "Items",
+    "Job",
+    "JobStatus",
     "KeyType",
     "NewApiKey",
     "NotFound",
@@ -72,6 +76,7 @@ __all__ = [
     "PermissionDenied",
     "Preview",
     "QuotaExceeded",
+    "RowProblem",
     "Sent",
     "ServerFault",
     "Service",
@@ -81,6 +86,7 @@ __all__ = [
     "StatisticsLine",
     "Status",
     "StatusChange",
+    "StatusCount",
     "Template",
     "Unauthenticated",
     "Unavailable",

@@ -51,22 +51,23 @@ class Caller:
         self.clock = clock
         self._metadata = (("authorization", f"Bearer {key}"),)
 
-    def __call__(self, method: Any, request: Any, *, repeatable: bool = True) -> Any:
-        """The answer to a request.
+    def __call__(self, method: Any, request: Any, *, repeatable: bool = True, patience: Patience | None = None) -> Any:
+        """The answer to a request, had with another patience where a call takes long by nature.
 
         Raises OctavoError. A call that is not repeatable, because doing it twice is not the same as doing it once, is repeated
         only where the server says that nothing was done.
         """
-        ends = self.clock() + self.patience.deadline
+        patience = patience or self.patience
+        ends = self.clock() + patience.deadline
         attempt = 1
         while True:
-            timeout = max(LEAST_TIMEOUT, min(self.patience.attempt, ends - self.clock()))
+            timeout = max(LEAST_TIMEOUT, min(patience.attempt, ends - self.clock()))
             try:
                 return method(request, timeout=timeout, metadata=self._metadata)
             except grpc.RpcError as failure:
                 error = of_call(failure)
             wait = wait_before_next(attempt, error)
-            in_time = attempt < self.patience.attempts and self.clock() + wait < ends
+            in_time = attempt < patience.attempts and self.clock() + wait < ends
             if not in_time or not self.may_repeat(error, repeatable=repeatable):
                 raise error from None
             self.sleep(wait)

@@ -6,6 +6,7 @@ from typing import Self, TypedDict, Unpack
 import grpc
 
 from octavo_client.call import Caller, Patience
+from octavo_client.jobs import Jobs
 from octavo_client.notifications import Notifications
 from octavo_client.services import ApiKeys, Services
 from octavo_client.templates import Templates
@@ -71,6 +72,7 @@ class Client(Connection, Notifications):
         Connection.__init__(self, address, key, **how)
         Notifications.__init__(self, self._caller)
         self.templates = Templates(self._caller)
+        self.jobs = Jobs(self._caller)
 
 
 class AdminClient(Connection):

@@ -1,7 +1,7 @@
 """Makes values out of protobuf messages: each field of a frozen dataclass is read from the field of the same name."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -60,8 +60,6 @@ def _reader(hint: Any, field: Any) -> Reader:
     if get_origin(hint) is tuple:
         of_item = _convert(get_args(hint)[0], field)
         return lambda message: tuple(of_item(item) for item in getattr(message, name))
-    if get_origin(hint) is Mapping:
-        return lambda message: dict(getattr(message, name))
     convert = _convert(hint, field)
     if field.has_presence:
         return lambda message: convert(getattr(message, name)) if message.HasField(name) else None

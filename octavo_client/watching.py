@@ -16,12 +16,13 @@ def resuming(
     method: Any,
     request: Callable[[str], Any],
     *,
-    token: str,
+    token: str = "",
+    token_of: Callable[[Any], str] = lambda message: str(message.resume_token),
     endless: bool,
     give_up_after: timedelta,
     timeout: timedelta | None = None,
 ) -> Iterator[Any]:
-    """The messages of a stream whose messages carry a `resume_token`; `request(token)` asks for those after it.
+    """The messages of a stream; `request(token)` asks for those after the message that `token_of` was called with last.
 
     It goes on after an interruption, or after the end of an `endless` one, until nothing came through for
     `give_up_after`. Raises OctavoError; DeadlineExceeded once `timeout` is over.
@@ -35,7 +36,7 @@ def resuming(
         call = caller.stream(method, request(token), timeout=left)
         try:
             for message in call:
-                token = message.resume_token
+                token = token_of(message)
                 interruptions = 0
                 yield message
             if not endless:
