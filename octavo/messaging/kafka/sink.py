@@ -3,6 +3,7 @@
 Defaults overridden on purpose: acknowledged by all in-sync replicas, no automatic topics, short reconnects.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock
@@ -15,6 +16,7 @@ from kafka.errors import KafkaError
 from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.security import RECONNECT, KafkaSecurity
+from octavo.telemetry import metrics
 from octavo.topics import Outgoing
 
 DELIVERY_SECONDS = 20.0
@@ -75,6 +77,8 @@ class KafkaSink:
                 future.get(timeout=max(0.1, deadline - monotonic()))
         except (KafkaError, TimeoutError) as error:
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
+        for topic, number in Counter(message.topic for message in messages).items():
+            metrics.PUBLISHED.labels(topic).inc(number)
 
     def close(self) -> None:
         """Sends what is buffered, and ends."""
