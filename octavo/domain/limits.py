@@ -26,8 +26,8 @@ MAX_SEND_AHEAD = timedelta(days=14)
 RETENTION_DAYS = 7
 """How long sealed data is kept, if the service does not say (facts of the field)."""
 
-LARGEST_BLOCK = 1_000
-"""Most that one process leases at once: twenty seconds of the default rate."""
+LARGEST_BLOCK = 3_000
+"""Most that one process leases at once: a minute of the default rate."""
 SHARE = 16
 """A block is at most this part of what is left, so that several processes can all spend to the very end."""
 IDLE_SECONDS = 1.0
@@ -62,11 +62,14 @@ def block_size(limit: int, used: int, wanted: int = 1, *, largest: int = LARGEST
 class Lease:
     """Messages that this process may still accept on `day` (UTC) without asking anybody.
 
-    `used_at` is the last time something was spent, in seconds of any steady clock, as is every `now` here.
+    `spent` counts those that were accepted since the lease began: what remains of all that was leased goes back at its end,
+    blocks whose grant was lost on its way among it. `block` is the latest block, 0 before the first. `used_at` is the last
+    time something was spent, in seconds of any steady clock, as is every `now` here.
     """
 
     day: date
     left: int = 0
+    spent: int = 0
     block: int = 0
     used_at: float = 0.0
 
@@ -75,6 +78,7 @@ class Lease:
         if self.left < count:
             return False
         self.left -= count
+        self.spent += count
         self.used_at = now
         return True
 
@@ -87,19 +91,23 @@ class Lease:
     def refund(self, count: int) -> None:
         """Takes back what was spent on a call that was not accepted after all."""
         self.left += count
+        self.spent = max(0, self.spent - count)
 
     def runs_low(self) -> bool:
         """Whether to lease the next block now, in the background, before a call has to wait for it."""
-        return self.left * 4 < self.block
+        return self.left * 2 < self.block
 
     def idle(self, now: float, after: float = IDLE_SECONDS) -> bool:
-        """Whether others should have what is left."""
-        return self.left > 0 and now - self.used_at >= after
+        """Whether it should end, so that others have what is left."""
+        return self.block > 0 and now - self.used_at >= after
 
-    def give_back(self) -> int:
-        """Empties the lease, on idleness, at midnight or on shutdown: how much there was to return."""
-        left, self.left = self.left, 0
-        return left
+    def empty(self) -> int:
+        """Takes what is left out of use, on idleness, at midnight or on shutdown: how much was spent, which stays charged.
+
+        Until its end is certain the lease goes on counting what is spent, and can be emptied again.
+        """
+        self.left = 0
+        return self.spent
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from octavo.domain.limits import LARGEST_BLOCK, SHARE
+from octavo.domain.limits import SHARE
 from octavo.domain.notification import NotificationType
 from octavo.telemetry.measured import measured
 
@@ -23,11 +23,11 @@ WITH taken AS (
     INSERT INTO daily_allowances AS a ({_KEY}, used, latest_block)
     SELECT CAST(:service_id AS uuid), :type, CAST(:day AS date), block, block
     FROM (SELECT {_BLOCK.format(left="CAST(:limit AS integer)")} AS block) sized
-    WHERE :limit >= :wanted
+    WHERE :limit >= :least
     ON CONFLICT ({_KEY}) DO UPDATE
     SET used = a.used + {_BLOCK.format(left="CAST(:limit AS integer) - a.used")},
         latest_block = {_BLOCK.format(left="CAST(:limit AS integer) - a.used")}
-    WHERE :limit - a.used >= :wanted
+    WHERE :limit - a.used >= :least
     RETURNING latest_block
 ), leased AS (
     INSERT INTO allowance_leases AS l (holder, {_KEY}, held, expires_at)
@@ -37,14 +37,15 @@ WITH taken AS (
 )
 SELECT latest_block FROM taken
 """)  # noqa: S608 - of constants
-# Without the lease's row nothing is given back: a repetition after a lost answer finds none.
+# Without the lease's row nothing is given back: a repetition after a lost answer finds none. What is held counts, not what
+# the process believes to hold: a block whose grant was lost on its way goes back, too.
 _RETURN = text(f"""
 WITH ended AS (
     DELETE FROM allowance_leases
     WHERE holder = :holder AND service_id = :service_id AND notification_type = :type AND day = :day
     RETURNING {_KEY}, held
 )
-UPDATE daily_allowances a SET used = a.used - least(CAST(:left AS integer), e.held)
+UPDATE daily_allowances a SET used = a.used - greatest(0, e.held - CAST(:spent AS integer))
 FROM ended e
 WHERE a.service_id = e.service_id AND a.notification_type = e.notification_type AND a.day = e.day
 RETURNING a.used
@@ -72,14 +73,20 @@ def lease_allowance(
     day: date,
     *,
     limit: int,
+    least: int,
     wanted: int,
+    largest: int,
 ) -> int:
-    """Leases a block of a day's allowance to a process: at least `wanted` notifications, or 0 if so many are not left."""
+    """Leases a block of a day's allowance to a process: about `wanted` notifications, or up to `largest` while many are left.
+
+    Never fewer than `least`: 0 if so many are not left.
+    """
     values = _key(service_id, notification_type, day) | {
         "holder": holder,
         "limit": limit,
+        "least": least,
         "wanted": wanted,
-        "largest": LARGEST_BLOCK,
+        "largest": largest,
         "share": SHARE,
         "lease_time": LEASE_TIME,
     }
@@ -88,10 +95,10 @@ def lease_allowance(
 
 @measured
 def return_allowance(
-    connection: Connection, holder: UUID, service_id: UUID, notification_type: NotificationType, day: date, left: int
+    connection: Connection, holder: UUID, service_id: UUID, notification_type: NotificationType, day: date, spent: int
 ) -> None:
     """Ends a process's lease, and gives back what it did not spend. Harmless to repeat."""
-    connection.execute(_RETURN, _key(service_id, notification_type, day) | {"holder": holder, "left": left})
+    connection.execute(_RETURN, _key(service_id, notification_type, day) | {"holder": holder, "spent": spent})
 
 
 @measured

@@ -1,6 +1,6 @@
 """The connection pool."""
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 CONNECT_SECONDS = 5
@@ -32,3 +32,8 @@ def engine(url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: s
             "tcp_user_timeout": 15_000,
         },
     )
+
+
+def probe(connection: Connection) -> None:
+    """Asks for nothing: whether the database answers."""
+    connection.execute(text("SELECT 1"))

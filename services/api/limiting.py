@@ -19,17 +19,3 @@ class Limits(Protocol):
         self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
     ) -> None:
         """Takes back what was charged for notifications that were certainly not accepted."""
-
-
-class NoLimits:
-    """Charges nothing."""
-
-    async def take(
-        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
-    ) -> None:
-        """Lets all pass."""
-
-    def give_back(
-        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
-    ) -> None:
-        """Has nothing to take back."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from octavo import topics
 from octavo.crypto import Hasher, Sealer
@@ -19,7 +20,7 @@ from services.api.earlier import Earlier
 from services.api.guests import Guests
 from services.api.key_use import KeyUse
 from services.api.known import Known
-from services.api.limiting import NoLimits
+from services.api.limits import LeasedLimits
 from services.api.lookups import Lookups
 from services.api.management import management
 from services.api.notifications import NotificationServicer
@@ -31,6 +32,7 @@ from services.api.transactions import Transactions
 
 PUBLISHED = (topics.DB_SMS.name, topics.DB_EMAIL.name, topics.JOBS.name)
 DIRECTORY_CONNECTIONS = 2
+LIMIT_CONNECTIONS = 2
 
 
 def clock() -> datetime:
@@ -51,12 +53,15 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     directory = Directory(directory_engine)
     known = Known(directory)
     publisher = KafkaPublisher(settings.kafka_bootstrap, PUBLISHED, settings.security())
+    limits_engine = engine(url, pool=LIMIT_CONNECTIONS, application="octavo-api-limits")
+    limits_threads = ThreadPoolExecutor(LIMIT_CONNECTIONS, thread_name_prefix="limits")
+    limits = LeasedLimits(Transactions(limits_engine, limits_threads), uuid4())
     sending = Sending(
         known,
         Acceptance(sealer, hasher, settings.key_of_hashes(), settings.default_region),
         Guests(directory_engine, known),
         Earlier(lookup_engine, threads),
-        NoLimits(),
+        limits,
         publisher,
         clock,
     )
@@ -75,4 +80,4 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     ]
     server = GrpcServer(settings, authenticator, services, publisher.unready)
     # The publisher drains last: the calls under way still need it.
-    return [server, key_use, publisher]
+    return [server, key_use, limits, publisher]

@@ -1,0 +1,155 @@
+"""The limits of services, spent from memory: blocks are leased beside the calls, which rarely wait; nothing is counted.
+
+Never more than the daily limit is accepted, however many processes there are (design, section 6; docs/adr/0012).
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+from time import monotonic
+from uuid import UUID
+
+import structlog
+
+from octavo.domain.errors import LimitExceeded, Reason, Unavailable
+from octavo.domain.limits import day_of, retry_after_midnight
+from octavo.domain.notification import KeyType, NotificationType
+from octavo.storage.directory import Service
+from services.api.allowance import Allowance
+from services.api.rate import Rate
+from services.api.transactions import Transactions
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.25
+"""How often idle leases are looked for: with the second of idleness, others have them back within 1.5 s."""
+FORGOTTEN_SECONDS = 60.0
+DRAIN_SECONDS = 5.0
+
+
+class _Account:
+    """All that this process holds for one service."""
+
+    __slots__ = ("allowances", "rates", "used_at")
+
+    def __init__(self, work: Transactions, holder: UUID, service_id: UUID) -> None:
+        self.allowances = {kind: Allowance(work, holder, service_id, kind) for kind in NotificationType}
+        self.rates = {kind: Rate(work, service_id, kind) for kind in KeyType}
+        self.used_at = monotonic()
+
+
+class LeasedLimits:
+    """The limits, with leases from PostgreSQL. A part of the process: draining gives all leases back."""
+
+    name = "limits"
+
+    def __init__(self, work: Transactions, holder: UUID) -> None:
+        self._work = work
+        self._holder = holder
+        # By the integer of the service's id: its hash costs nothing, a UUID's a call.
+        self._accounts: dict[int, _Account] = {}
+        self._idle: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to look for idle leases."""
+        self._idle = asyncio.create_task(self._return_idle())
+
+    def unready(self) -> str | None:
+        """Never: without PostgreSQL it goes on with what it holds."""
+        return None
+
+    async def drain(self) -> None:
+        """Gives all leases back."""
+        if self._idle:
+            self._idle.cancel()
+        held = [one for account in self._accounts.values() for one in account.allowances.values() if one.holds]
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*(_close(allowance) for allowance in held))
+        except TimeoutError:
+            log.warning("leases are not given back, the database does not answer", leases=len(held))
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is leased, or may be."""
+        return any(one.holds for account in self._accounts.values() for one in account.allowances.values())
+
+    async def take(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> None:
+        """Charges so many notifications; `now` is in UTC.
+
+        Raises LimitExceeded, having charged nothing, if they are too many; Unavailable if nothing is in hand and no lease can
+        be had.
+        """
+        account = self._accounts.get(service.id.int)
+        if account is None:
+            account = self._accounts[service.id.int] = _Account(self._work, self._holder, service.id)
+        seconds = account.used_at = monotonic()
+        rate = account.rates[key_type]
+        if not rate.spend(count, seconds):
+            wait = await rate.take_and_spend(count, service.rate_per_minute)
+            if wait is not None:
+                raise _too_fast(service, wait)
+        if key_type is KeyType.TEST:
+            return
+        limit, day = service.daily_limit(notification_type), now.date()
+        allowance = account.allowances[notification_type]
+        if allowance.spend(count, day, limit, seconds):
+            return
+        try:
+            enough = await allowance.lease_and_spend(count, day, limit, largest=service.rate_per_minute)
+        except Unavailable:
+            rate.left += count
+            raise
+        if not enough:
+            rate.left += count
+            raise _used_up(service, notification_type, limit, now)
+
+    def give_back(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> None:
+        """Takes back what was charged for notifications that were certainly not accepted."""
+        account = self._accounts.get(service.id.int)
+        if account is None:
+            return
+        account.rates[key_type].left += count
+        if key_type is not KeyType.TEST:
+            account.allowances[notification_type].refund(count, day_of(now))
+
+    async def _return_idle(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = monotonic()
+            for number, account in list(self._accounts.items()):
+                for allowance in account.allowances.values():
+                    allowance.give_back_if_idle(now)
+                if now - account.used_at > FORGOTTEN_SECONDS and not any(
+                    allowance.holds for allowance in account.allowances.values()
+                ):
+                    del self._accounts[number]
+
+
+async def _close(allowance: Allowance) -> None:
+    with suppress(Unavailable):
+        await allowance.close()
+
+
+def _used_up(service: Service, kind: NotificationType, limit: int, now: datetime) -> LimitExceeded:
+    return LimitExceeded(
+        Reason.DAILY_LIMIT_EXCEEDED,
+        f"the service may send {limit:,} {kind} notifications a day",
+        subject=f"services/{service.id}/{kind}",
+        limit=limit,
+        retry_after=retry_after_midnight(now),
+    )
+
+
+def _too_fast(service: Service, wait: timedelta) -> LimitExceeded:
+    return LimitExceeded(
+        Reason.RATE_LIMIT_EXCEEDED,
+        f"the service may send {service.rate_per_minute:,} notifications a minute with a kind of key",
+        subject=f"services/{service.id}/rate",
+        limit=service.rate_per_minute,
+        retry_after=wait,
+    )
