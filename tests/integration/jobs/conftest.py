@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import boto3
 import pytest
+from botocore.config import Config
 from sqlalchemy import Engine, text
 
+from deploy.local.instance import CACHE
+from deploy.local.stack import Stack
 from octavo.domain.ids import row_id, uuid7
 from octavo.domain.notification import KeyType, NotificationType
+from octavo.objects import ObjectStore, Stored
 from octavo.seed import seed
 from octavo.storage import columns, partitions
 from octavo.storage.allowances import reserve
@@ -134,3 +139,42 @@ def jobs(database_url: str) -> Iterator[Jobs]:
         seeded = seed(connection)
     yield Jobs(made, seeded)
     made.dispose()
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The bucket of a real S3 server, and what others do to it."""
+
+    client: Any
+    name: str
+    store: ObjectStore
+
+    def put(self, key: str, data: bytes) -> Stored:
+        """An object is there, or is another one now."""
+        self.client.put_object(Bucket=self.name, Key=key, Body=data)
+        return self.store.find(key)
+
+    def remove(self, key: str) -> None:
+        """An object is gone."""
+        self.client.delete_object(Bucket=self.name, Key=key)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Stack]:
+    """An instance of the stack that is S3 alone."""
+    with Stack(CACHE / f"test-{os.getpid()}-s3", {"s3"}) as stack:
+        yield stack
+
+
+@pytest.fixture
+def bucket(s3_server: Stack) -> Bucket:
+    environment = s3_server.environment
+    client = boto3.client(
+        "s3",
+        endpoint_url=environment["OCTAVO_S3_ENDPOINT_URL"],
+        region_name=environment["OCTAVO_AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
+    )
+    return Bucket(client, environment["OCTAVO_S3_BUCKET"], ObjectStore(client, environment["OCTAVO_S3_BUCKET"]))
