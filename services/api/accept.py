@@ -25,6 +25,7 @@ from octavo.topics import Outgoing, lane_of, to
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
+from octavo.v1.template_service_pb2 import PreviewTemplateRequest
 from services.api.fields import read_id, read_time, written_time
 
 SendRequest = pb.SendSmsRequest | pb.SendEmailRequest
@@ -86,7 +87,7 @@ class Acceptance:
             else parse_email(request.email_address)
         )
         check_text("reference", request.reference, max_length=MAX_REFERENCE, reason=Reason.REFERENCE_TOO_LONG)
-        personalisation = _personalisation(request)
+        personalisation = read_personalisation(request)
         _check_choice(request, service)
         send_at = _send_at(request, now)
         request_id = check_request_id(request.request_id, now) if request.request_id else None
@@ -196,7 +197,7 @@ def _template_id(text: str) -> UUID:
     return read_id("template_id", text)
 
 
-def _personalisation(request: SendRequest) -> dict[str, Value]:
+def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[str, Value]:
     """The values by name. Raises Invalid that names a value which can't be stored, or their sum if it is too long."""
     given: dict[str, Value] = dict(request.personalisation)
     size = sum(map(len, request.personalisation.values()))
