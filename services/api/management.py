@@ -8,12 +8,13 @@ from sqlalchemy import Engine
 
 from octavo.crypto import Hasher, Sealer
 from octavo.storage.directory import Directory
-from octavo.v1 import api_key_service_pb2, registry_service_pb2
+from octavo.v1 import api_key_service_pb2, registry_service_pb2, template_service_pb2
 from services.api.api_keys import ApiKeyServicer
 from services.api.caller import CallerKind
 from services.api.guest_list import GuestList
 from services.api.registry import RegistryServicer
 from services.api.server import Served
+from services.api.templates import TemplateServicer
 from services.api.transactions import Transactions
 
 THREADS = 2
@@ -42,5 +43,10 @@ def management(
             api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
             ApiKeyServicer(transactions, directory, hasher, clock),
             ADMINS,
+        ),
+        Served(
+            template_service_pb2.DESCRIPTOR.services_by_name["TemplateService"],
+            TemplateServicer(transactions, directory, hasher, clock),
+            frozenset({CallerKind.API, CallerKind.ADMIN}),
         ),
     ]
