@@ -10,12 +10,14 @@ CODES = (
 
 
 class Requests:
-    """The metrics of one method for one kind of caller; all there from the start, at zero."""
+    """The metrics of one method for one kind of caller; all there from the start, at zero.
+
+    `kind` is unary, client_stream or server_stream.
+    """
 
     def __init__(
-        self, service: str, method: str, caller: str, *, module: str, function: str, streaming: bool = False
+        self, service: str, method: str, caller: str, *, module: str, function: str, kind: str = "unary"
     ) -> None:
-        kind = "server_stream" if streaming else "unary"
         labels = (kind, service, method)
         self._started = metrics.GRPC_STARTED.labels(*labels, caller)
         self._seconds = metrics.GRPC_SECONDS.labels(*labels, caller)

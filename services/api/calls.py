@@ -42,6 +42,8 @@ def handlers(
         serialise = GetMessageClass(method.output_type).SerializeToString
         if method.server_streaming:
             made[method.name] = grpc.unary_stream_rpc_method_handler(call.stream, None, serialise)
+        elif method.client_streaming:
+            made[method.name] = grpc.stream_unary_rpc_method_handler(call.gathered, None, serialise)
         else:
             made[method.name] = grpc.unary_unary_rpc_method_handler(call.unary, None, serialise)
     return grpc.method_handlers_generic_handler(descriptor.full_name, made)
@@ -69,13 +71,24 @@ class _Call:
                 kind.value,
                 module=behaviour.__module__,
                 function=behaviour.__qualname__,
-                streaming=method.server_streaming,
+                kind=_kind(method),
             )
             for kind in CallerKind
         }
 
     async def unary(self, data: bytes, context: Context) -> Message:
         """Answers a call. Raises AbortError after saying what is wrong."""
+        return await self._answered(lambda: parse(self._request, data), context)
+
+    async def gathered(self, parts: AsyncIterator[bytes], context: Context) -> Message:
+        """Answers a stream of requests. Raises AbortError after saying what is wrong."""
+        return await self._answered(lambda: self._each(parts), context)
+
+    async def _each(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        async for part in parts:
+            yield parse(self._request, part)
+
+    async def _answered(self, read: Callable[[], object], context: Context) -> Message:
         start = perf_counter()
         kind = CallerKind.NOBODY
         code = "CANCELLED"
@@ -83,7 +96,7 @@ class _Call:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
             kind = caller.kind
             self._admit(caller)
-            response: Message = await self._behaviour(parse(self._request, data), context)
+            response: Message = await self._behaviour(read(), context)
         except grpc.aio.AbortError:
             code = _code(context)
             raise
@@ -135,6 +148,12 @@ class _Call:
         error_id = secrets.token_hex(8)
         log.error("internal error", method=self._name, error_id=error_id, exc_info=error)
         return errors.internal(error_id)
+
+
+def _kind(method: MethodDescriptor) -> str:
+    if method.server_streaming:
+        return "server_stream"
+    return "client_stream" if method.client_streaming else "unary"
 
 
 def _code(context: Context) -> str:

@@ -104,7 +104,7 @@ class LeasedLimits:
             raise
         if not enough:
             rate.left += count
-            raise _used_up(service, notification_type, limit, now)
+            raise used_up(service, notification_type, limit, now)
 
     def give_back(
         self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
@@ -135,7 +135,8 @@ async def _close(allowance: Allowance) -> None:
         await allowance.close()
 
 
-def _used_up(service: Service, kind: NotificationType, limit: int, now: datetime) -> LimitExceeded:
+def used_up(service: Service, kind: NotificationType, limit: int, now: datetime) -> LimitExceeded:
+    """The error for a daily limit that does not suffice: it opens again at midnight UTC."""
     return LimitExceeded(
         Reason.DAILY_LIMIT_EXCEEDED,
         f"the service may send {limit:,} {kind} notifications a day",
