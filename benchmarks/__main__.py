@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from benchmarks import api, end_to_end
+from benchmarks import api, callbacks, dispatcher, end_to_end, persister, starts
 from benchmarks.figure import Figure, circumstances, report
 
-PARTS: dict[str, Callable[[], Iterator[Figure]]] = {"api": api.figures, "end-to-end": end_to_end.figures}
+PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "starts": starts.figures,
+    "api": api.figures,
+    "persister": persister.figures,
+    "dispatcher": dispatcher.figures,
+    "callbacks": callbacks.figures,
+    "end-to-end": end_to_end.figures,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from benchmarks.api import SEND_SMS
 from benchmarks.figure import Figure
 from benchmarks.load import offer
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
+from benchmarks.simulator import behave, ledger_count
 from benchmarks.stacks import stack, texts
 from octavo.v1.notification_service_pb2 import SendSmsResponse
 
@@ -30,7 +31,7 @@ def figures() -> Iterator[Figure]:
     """CPU, rate and latency from accept to provider; receipts apart."""
     with stack({"kafka", "postgres", "simulator", "api", "persister", "dispatcher", "callbacks"}) as (running, known):
         simulator = known["SIMULATOR_URL"]
-        _behave(simulator, {name: {"receipts": False} for name in ("mmg", "firetext", "ses")})
+        behave(simulator, {name: {"receipts": False} for name in ("mmg", "firetext", "ses")})
         requests = [one.SerializeToString() for one in texts(known["OCTAVO_SMS_TEMPLATE_ID"])]
         address, key = known["OCTAVO_ADDRESS"], known["OCTAVO_API_KEY"]
         offer(address, SEND_SMS, requests, key=key, seconds=2)
@@ -39,10 +40,10 @@ def figures() -> Iterator[Figure]:
         yield from _slow(address, key, requests, simulator)
 
         before = {name: cpu_seconds(running.pid(name)) for name in OURS}
-        there = _count(simulator)
+        there = ledger_count(simulator)
         begun = time.monotonic()
         seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS, concurrency=128)
-        wait_until(lambda: _count(simulator) >= there + seen["calls"], 300)
+        wait_until(lambda: ledger_count(simulator) >= there + seen["calls"], 300)
         whole = time.monotonic() - begun
         used = {name: cpu_seconds(running.pid(name)) - before[name] for name in OURS}
         yield Figure("end_to_end.accept_rate", seen["calls"] / seen["seconds"], "/s")
@@ -79,7 +80,7 @@ def _at(address: str, key: str, requests: list[bytes], simulator: str, rate: flo
 
 def _latencies(address: str, key: str, requests: list[bytes], simulator: str, rate: float) -> list[float]:
     started: dict[str, float] = {}
-    there = _count(simulator)
+    there = ledger_count(simulator)
     with grpc.insecure_channel(address) as channel:
         call: Any = channel.unary_unary(SEND_SMS, response_deserializer=SendSmsResponse.FromString)
         for request in requests:
@@ -102,25 +103,13 @@ def _at_time(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else datetime.fromisoformat(value).timestamp()
 
 
-def _count(simulator: str) -> int:
-    with urllib.request.urlopen(f"{simulator}/ledger/count", timeout=30) as answer:
-        return int(json.load(answer)["count"])
-
-
 def _settled(simulator: str) -> None:
     """Waits until nothing more arrives."""
     last = -1
 
     def still() -> bool:
         nonlocal last
-        before, last = last, _count(simulator)
+        before, last = last, ledger_count(simulator)
         return before == last
 
     wait_until(still, 60, every=1.0)
-
-
-def _behave(simulator: str, behaviour: dict[str, Any]) -> None:
-    request = urllib.request.Request(
-        f"{simulator}/behaviour", json.dumps(behaviour).encode(), {"Content-Type": "application/json"}, method="PUT"
-    )
-    urllib.request.urlopen(request, timeout=10).close()

@@ -18,6 +18,7 @@ UNLIMITED = 1_000_000_000
 def stack(parts: Collection[str]) -> Iterator[tuple[Stack, dict[str, str]]]:
     """An instance of these parts, whose service has no limits in its way; and what a client of it needs to know."""
     with Stack(CACHE / f"bench-{os.getpid()}", parts) as running:
+        running.prepare()
         execute(
             running.database_url,
             "UPDATE services SET rate_per_minute = %s, sms_daily_limit = %s, email_daily_limit = %s",

@@ -151,6 +151,12 @@ class Stack:
         """Write the client's environment as a file (mode 600) that a shell can read with `set -a; . FILE`."""
         write_private(path, "".join(f"{name}={value}\n" for name, value in self.client_environment().items()))
 
+    def prepare(self, seconds: float = 120) -> None:
+        """Have tables, first rows and topics made, as before services start: for who starts services apart from it."""
+        deadline = time.monotonic() + seconds
+        self._prepare_database({}, deadline, migrate=True)
+        self._prepare_topics({}, deadline, create=True)
+
     # Looking at programs, and disturbing them
 
     def statuses(self) -> list[Status]:

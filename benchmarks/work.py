@@ -1,0 +1,86 @@
+"""Work for one service alone: what the service before it would have left."""
+
+import os
+import re
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from kafka import KafkaProducer
+
+from benchmarks.processes import free_port, running
+from deploy.local.probes import http_ok
+from deploy.local.stack import Stack
+from octavo.crypto import Hasher, Sealer
+from octavo.domain.ids import uuid7
+from octavo.storage.columns import micros
+from octavo.topics import Outgoing, Topic, to
+from octavo.v1 import notification_pb2 as pb
+from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
+
+
+def accepted_texts(known: Mapping[str, str], environment: Mapping[str, str], count: int) -> list[NotificationMessage]:
+    """Notifications as the api publishes them."""
+    sealer = Sealer(environment["OCTAVO_SEALING_KEYS"].split(","))
+    hasher = Hasher(environment["OCTAVO_HASH_KEY"].encode())
+    service, template = UUID(known["OCTAVO_SERVICE_ID"]).bytes, UUID(known["OCTAVO_SMS_TEMPLATE_ID"]).bytes
+    made = []
+    for number in range(count):
+        now = datetime.now(UTC)
+        notification_id, recipient = uuid7(now, os.urandom(10)).bytes, f"+447400{100_000 + number % 800_000}"
+        content = SealedContent(
+            notification_id=notification_id,
+            recipient=recipient,
+            personalisation={"name": f"P{number}", "code": "12345"},
+        )
+        made.append(
+            NotificationMessage(
+                id=notification_id,
+                service_id=service,
+                type=pb.NOTIFICATION_TYPE_SMS,
+                template_id=template,
+                template_version=1,
+                key_type=pb.KEY_TYPE_LIVE,
+                sealed=sealer.seal(content),
+                recipient_hash=hasher.recipient(service, recipient),
+                content_hash=hasher.content(notification_id),
+                created_at_micros=micros(now),
+                parts=1,
+                encoding=pb.SMS_ENCODING_GSM7,
+            )
+        )
+    return made
+
+
+def publish(bootstrap: str, topic: Topic[Any], messages: Sequence[Any]) -> None:
+    """Publishes all, and waits for the last."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20, batch_size=256 * 1024)
+    outgoing: list[Outgoing] = [to(topic, message) for message in messages]
+    futures = [producer.send(one.topic, key=one.key, value=one.value) for one in outgoing]
+    for future in futures:
+        future.get(timeout=60)
+    producer.close()
+
+
+@contextmanager
+def service(stack: Stack, name: str, *arguments: str) -> Iterator[tuple[int, str]]:
+    """One of Octavo's services alone: its process id and the address of its metrics."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    ports = {name: str(free_port()) for name in ("OCTAVO_API_PORT", "OCTAVO_RECEIPTS_PORT")}
+    environment = {**stack.environment, **ports, "OCTAVO_LOG_LEVEL": "WARNING", "OCTAVO_OPS_PORT": str(port)}
+    with running([f"services.{name}", *arguments], environment, lambda: http_ok(f"{address}/readyz")) as pid:
+        yield pid, f"{address}/metrics"
+
+
+def total(metrics_url: str, name: str, **labels: str) -> float:
+    """The sum of a metric's samples with these labels."""
+    with urllib.request.urlopen(metrics_url, timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    pattern = re.compile(rf"{name}(\{{(?P<labels>[^}}]*)\}})? (?P<value>\S+)")
+    found = [match for line in lines if (match := pattern.fullmatch(line))]
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(float(one["value"]) for one in found if all(label in (one["labels"] or "") for label in wanted))
