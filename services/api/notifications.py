@@ -5,6 +5,7 @@ from services.api.caller import current
 from services.api.calls import Context
 from services.api.lookups import Lookups
 from services.api.sending import Sending
+from services.api.statistics import Statistics
 
 _RESERVE_SECONDS = 0.2
 """What is left of a client's deadline for the answer itself."""
@@ -13,9 +14,10 @@ _RESERVE_SECONDS = 0.2
 class NotificationServicer:
     """Sends, and tells what became of it."""
 
-    def __init__(self, sending: Sending, lookups: Lookups) -> None:
+    def __init__(self, sending: Sending, lookups: Lookups, statistics: Statistics) -> None:
         self._sending = sending
         self._lookups = lookups
+        self._statistics = statistics
 
     async def SendSms(self, request: pb.SendSmsRequest, _context: Context) -> object:  # noqa: N802 - gRPC's name
         """Sends one text message."""
@@ -40,3 +42,10 @@ class NotificationServicer:
         """Shows a page of notifications."""
         service, _ = current().as_service()
         return await self._lookups.list(request, service)
+
+    async def GetStatistics(  # noqa: N802
+        self, request: pb.GetStatisticsRequest, _context: Context
+    ) -> pb.GetStatisticsResponse:
+        """Counts the service's notifications."""
+        service, _ = current().as_service()
+        return await self._statistics.get(request, service)

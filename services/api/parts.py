@@ -28,6 +28,7 @@ from services.api.sending import Sending
 from services.api.server import GrpcServer, Served
 from services.api.settings import ApiSettings
 from services.api.shown import Shown
+from services.api.statistics import Statistics
 from services.api.transactions import Transactions
 
 PUBLISHED = (topics.DB_SMS.name, topics.DB_EMAIL.name, topics.JOBS.name)
@@ -69,12 +70,13 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     lookups = Lookups(
         lookup_engine, threads, Shown(sealer, directory), hasher, arrivals, settings.default_region, clock
     )
+    statistics = Statistics(Transactions(lookup_engine, threads), clock)
     key_use = KeyUse(Transactions(lookup_engine, threads), settings.key_use_seconds)
     authenticator = Authenticator(known, settings.admin_key.get_secret_value(), key_use.note)
     services = [
         Served(
             notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
-            NotificationServicer(sending, lookups),
+            NotificationServicer(sending, lookups, statistics),
         ),
         *management(lookup_engine, directory, sealer, hasher, settings.default_region, clock),
     ]
