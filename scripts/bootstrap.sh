@@ -39,4 +39,5 @@ uv="$tools/bin/uv"
 if ! suitable .venv/bin/python; then
     "$uv" venv --quiet --allow-existing --python "$python" .venv
 fi
-"$uv" sync --quiet --frozen --python .venv/bin/python
+# Compiled once here: a process then starts twice as fast, and nobody has to write into the environment later.
+"$uv" sync --quiet --frozen --compile-bytecode --python .venv/bin/python
