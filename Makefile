@@ -76,7 +76,12 @@ k8s-render: $(READY) ## print the Kubernetes manifests of OVERLAY=production (or
 k8s-check: $(READY) ## validate every overlay: the schemas of Kubernetes, and rules of ours
 	$(RUN) -m scripts.k8s check
 
-check: lint types imports protos k8s-check ## every checker
+.PHONY: alerts-check
+alerts-check: $(READY) ## try the alerts with promtool (Debian's, fetched where it can be): each fires, and each keeps quiet
+	@if promtool=$$(sh scripts/promtool.sh); then $$promtool check rules deploy/alerts/rules.yaml && \
+		$$promtool test rules deploy/alerts/tests/*.yaml; else echo "The alerts were NOT tried."; fi
+
+check: lint types imports protos k8s-check alerts-check ## every checker
 	$(RUN) scripts/docs.py compare
 
 .PHONY: bench

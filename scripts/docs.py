@@ -111,11 +111,26 @@ def configuration() -> str:
     return "\n".join(lines) + "\n"
 
 
+def prometheus_rule() -> str:
+    """deploy/k8s/monitoring/rules.yaml: the rules of deploy/alerts as the Prometheus operator takes them."""
+    import yaml
+
+    rules = yaml.safe_load((ROOT / "deploy/alerts/rules.yaml").read_text())
+    item = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "octavo"},
+        "spec": rules,
+    }
+    return "# Made from deploy/alerts/rules.yaml by `make docs`.\n" + yaml.safe_dump(item, sort_keys=False, width=1000)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/statuses.md": statuses,
     "docs/topics.md": topics,
     "docs/operations/metrics.md": metrics,
     "docs/operations/configuration.md": configuration,
+    "deploy/k8s/monitoring/rules.yaml": prometheus_rule,
 }
 
 
