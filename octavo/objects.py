@@ -33,7 +33,9 @@ class StoreSettings(Settings):
 
     s3_endpoint_url: str = Field(default="", description="S3 that is not Amazon's: its URL.")
     s3_bucket: str = Field(min_length=3, description="Bucket of CSV files.")
-    aws_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$", description="Region of SES, SNS and S3.")
+    aws_region: str = Field(
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$", description="Region of SES, SNS and S3, as eu-west-1."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,13 @@ def configuration() -> str:
     from services.api.settings import ApiSettings
     from services.callbacks.settings import ReceiverSettings
     from services.dispatcher.settings import DispatcherSettings
+    from services.persister.jobparts import JobReaderSettings
     from services.persister.settings import PersisterSettings
 
     of_providers = [entry.settings for entry in PROVIDERS.values()]
     classes: dict[str, list[type[Settings]]] = {
         "api": [ApiSettings],
-        "persister": [OpsSettings, PersisterSettings],
+        "persister": [OpsSettings, PersisterSettings, JobReaderSettings],
         "dispatcher": [OpsSettings, DispatcherSettings, *of_providers],
         "callbacks": [OpsSettings, KafkaConnection, DatabaseSettings, ReceiverSettings],
     }

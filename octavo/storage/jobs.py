@@ -67,6 +67,7 @@ _PROBLEMS_OF = text("""
 SELECT row_number, problems FROM job_problems
 WHERE job_id = :job_id AND row_number > :after AND row_number <= :until ORDER BY row_number LIMIT :at_most
 """)
+_GUESTS = text("SELECT recipient_hash FROM guests WHERE service_id = :service_id")
 # The claim's token stays: its reader learns of the end from it, and says how far it has come.
 _CANCEL = text("""
 WITH before AS MATERIALIZED (
@@ -128,6 +129,12 @@ def problems_of(
         tuple(RowProblem(row.row_number, column, Reason[reason]) for column, reason in row.problems)
         for row in connection.execute(_PROBLEMS_OF, values)
     ]
+
+
+@measured
+def guest_hashes(connection: Connection, service_id: UUID) -> frozenset[bytes]:
+    """The keyed hashes of all guests of a service."""
+    return frozenset(map(bytes, connection.execute(_GUESTS, {"service_id": service_id}).scalars()))
 
 
 @measured

@@ -125,7 +125,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadReport(self, request, context):
-        """A CSV file of all rows, each with its status or with what is wrong with it. No cell of it is taken for a formula.
+        """A CSV file of the rows that were read or refused so far, each with its status or with what is wrong with it. No cell of it is
+        taken for a formula.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

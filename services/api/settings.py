@@ -4,11 +4,12 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from octavo.config import DatabaseSettings, OpsSettings, SealingSettings
 from octavo.messaging.security import KafkaConnection
+from octavo.objects import StoreSettings
 
 LEAST_ADMIN_KEY = 32
 
 
-class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnection):
+class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnection, StoreSettings):
     """The api, with all that it works with."""
 
     api_host: str = Field(default="127.0.0.1", description="Address that gRPC listens on.")

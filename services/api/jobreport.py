@@ -1,0 +1,106 @@
+"""The report of a job: CSV with a line for each row, in their order, page by page."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row
+
+from octavo.crypto import Sealer
+from octavo.domain.csvfile import RowProblem, escape_cell
+from octavo.storage.directory import Service
+from octavo.storage.jobrows import report_rows
+from octavo.storage.jobs import get_job, problems_of
+from services.api.fields import read_id
+from services.api.jobview import no_such_job
+from services.api.transactions import Transactions
+
+PAGE = 500
+"""Rows at once: opening what is sealed holds the interpreter for some milliseconds."""
+HEADER = ("row", "recipient", "status", "reason", "column", "id", "sent at", "completed at")
+REFUSED = "refused"
+_LAST_ROW = 2**31 - 1
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+class JobReport:
+    """Writes reports."""
+
+    def __init__(self, transactions: Transactions, sealer: Sealer) -> None:
+        self._transactions = transactions
+        self._sealer = sealer
+
+    async def write(self, job_id: str, service: Service) -> AsyncIterator[bytes]:
+        """The report in pieces. Raises NotFound if the service has no such job."""
+        wanted = read_id("id", job_id)
+        yield (_BYTE_ORDER_MARK + _lines([HEADER])).encode()
+        last: UUID | None = None
+        done = 0
+        more = True
+        while more:
+            page = _Page(self._sealer, service, wanted, last, done)
+            piece = await self._transactions.run(page.read)
+            last, done, more = page.last, page.done, page.more
+            if piece:
+                yield piece
+
+
+class _Page:
+    """One page, and where the next one begins."""
+
+    def __init__(self, sealer: Sealer, service: Service, job_id: UUID, last: UUID | None, done: int) -> None:
+        self._sealer = sealer
+        self._service = service
+        self._job_id = job_id
+        self.last = last
+        self.done = done
+        self.more = False
+
+    def read(self, connection: Connection) -> bytes:
+        """The lines. Not for the event loop: it opens what is sealed."""
+        if get_job(connection, self._service.id, self._job_id) is None:
+            raise no_such_job()
+        rows = report_rows(connection, self._service.id, self._job_id, self.last, PAGE)
+        # What was refused between two rows of the page; after the last page, all that is left.
+        until = rows[-1].job_row if len(rows) == PAGE else _LAST_ROW
+        problems = problems_of(connection, self._job_id, self.done, until, PAGE)
+        if len(problems) == PAGE:
+            until = problems[-1][0].row
+            rows = [row for row in rows if row.job_row <= until]
+        self.more = until != _LAST_ROW
+        self.done = until
+        self.last = rows[-1].id if rows else self.last
+        lines = [*map(self._sent, rows), *map(_refused, problems)]
+        return _lines(sorted(lines, key=lambda line: int(line[0]))).encode()
+
+    def _sent(self, row: Row[Any]) -> Sequence[str]:
+        recipient = "" if row.sealed is None else self._sealer.open(row.id.bytes, bytes(row.sealed)).recipient
+        return (
+            str(row.job_row),
+            recipient,
+            row.status,
+            row.status_reason,
+            "",
+            str(row.id),
+            _written(row.sent_at),
+            _written(row.completed_at),
+        )
+
+
+def _refused(problems: Sequence[RowProblem]) -> Sequence[str]:
+    reasons = "; ".join(problem.reason.value for problem in problems)
+    columns = "; ".join(problem.column for problem in problems)
+    return (str(problems[0].row), "", REFUSED, reasons, columns, "", "", "")
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([escape_cell(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _written(at: datetime | None) -> str:
+    return at.isoformat(timespec="milliseconds") if at else ""

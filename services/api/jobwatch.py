@@ -1,0 +1,92 @@
+"""Streams of the states of jobs."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from time import monotonic
+from uuid import UUID
+
+from octavo.domain.errors import LimitExceeded, Reason, Unavailable
+from octavo.domain.notification import FINAL
+from octavo.storage.columns import STATUS
+from octavo.storage.directory import Service
+from octavo.v1 import job_service_pb2 as pb
+from services.api.jobview import JobView
+
+EVERY_SECONDS = 0.5
+SHARE = 20
+"""Looking takes at most this part of the time, so that a large job is looked at less often."""
+RETRY_AFTER = timedelta(seconds=30)
+_FINAL = frozenset(STATUS[status] for status in FINAL)
+
+
+class JobWatch:
+    """The streams of this process, and the part of it that ends them. Used by one event loop."""
+
+    name = "job streams"
+
+    def __init__(self, view: JobView, most_streams: int) -> None:
+        self._view = view
+        self._most_streams = most_streams
+        self._streams: Counter[UUID] = Counter()
+        self._draining = asyncio.Event()
+
+    async def start(self) -> None:
+        """Has nothing to begin."""
+
+    def unready(self) -> str | None:
+        """Never."""
+        return None
+
+    async def drain(self) -> None:
+        """Ends all streams: their clients go on with another process."""
+        self._draining.set()
+
+    async def watch(self, job_id: str, service: Service) -> AsyncIterator[pb.Job]:
+        """The job as it is now, and then whenever it has changed, until all of it is settled.
+
+        Raises NotFound if the service has no such job, LimitExceeded if it has too many streams, Unavailable while the process
+        drains.
+        """
+        if self._streams[service.id] >= self._most_streams:
+            raise LimitExceeded(
+                Reason.TOO_MANY_STREAMS,
+                f"a service may have {self._most_streams} streams of jobs in one process",
+                subject=f"services/{service.id}/streams",
+                limit=self._most_streams,
+                retry_after=RETRY_AFTER,
+            )
+        self._streams[service.id] += 1
+        try:
+            shown: pb.Job | None = None
+            while True:
+                began = monotonic()
+                job = await self._view.get(service, job_id)
+                if job != shown:
+                    shown = job
+                    yield job
+                if is_over(job):
+                    return
+                await self._pause(max(EVERY_SECONDS, SHARE * (monotonic() - began)))
+        finally:
+            self._streams[service.id] -= 1
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._draining.wait(), seconds)
+        except TimeoutError:
+            return
+        raise Unavailable(
+            "this process is stopping, another one answers",
+            reason=Reason.SHUTTING_DOWN,
+            retry_after=timedelta(milliseconds=200),
+        )
+
+
+def is_over(job: pb.Job) -> bool:
+    """Whether nothing more is expected of a job."""
+    if job.status == pb.JOB_STATUS_CANCELLED:
+        final = sum(line.count for line in job.counts if line.status in _FINAL)
+        return final >= max(job.sent_rows, sum(line.count for line in job.counts))
+    return bool(job.status == pb.JOB_STATUS_FINISHED)
