@@ -9,7 +9,7 @@ from moto.server import ThreadedMotoServer
 
 def main() -> None:
     """Serve until the process is told to stop."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=int(os.environ["S3_PORT"]))
+    server = ThreadedMotoServer(ip_address=os.environ.get("S3_HOST", "127.0.0.1"), port=int(os.environ["S3_PORT"]))
     server.start()
     client = boto3.client("s3", endpoint_url=os.environ["OCTAVO_S3_ENDPOINT_URL"])
     client.create_bucket(

@@ -9,6 +9,7 @@ from services.callbacks.handler import GROUP
 from services.callbacks.parts import ROLES as CALLBACKS_ROLES
 from services.dispatcher.parts import TOPICS as DISPATCHER_TOPICS
 from services.persister.__main__ import chosen
+from services.persister.parts import JOBS
 from services.persister.parts import ROLES as PERSISTER_ROLES
 from services.persister.parts import TOPICS as PERSISTER_TOPICS
 
@@ -39,7 +40,7 @@ def test_each_queue_has_workers_of_its_own(manifests):
 
 def test_all_that_the_services_can_do_is_done_once(manifests):
     told = [name for _, arguments in _run_by(manifests, "services.persister") for name in chosen(arguments)]
-    assert sorted(told) == sorted([*PERSISTER_TOPICS, *PERSISTER_ROLES])
+    assert sorted(told) == sorted([*PERSISTER_TOPICS, *PERSISTER_ROLES, JOBS])
     dispatched = [arguments[1] for _, arguments in _run_by(manifests, "services.dispatcher")]
     assert sorted(dispatched) == sorted(DISPATCHER_TOPICS)
     received = [arguments[1] for _, arguments in _run_by(manifests, "services.callbacks")]

@@ -7,19 +7,28 @@ import pytest
 from cryptography.fernet import Fernet
 
 from octavo.config import DatabaseSettings, OpsSettings, Settings, load
+from octavo.domain.notification import NotificationType
 from octavo.messaging.security import KafkaConnection
 from octavo.providers.registry import PROVIDERS
+from octavo.topics import LANES
 from services.api.settings import ApiSettings
 from services.callbacks.parts import ROLES
 from services.dispatcher.parts import TOPICS
 from services.dispatcher.settings import DispatcherSettings
+from services.persister.__main__ import chosen
+from services.persister.jobparts import JobReaderSettings
+from services.persister.parts import JOBS
 from services.persister.settings import PersisterSettings
 
 MODULES: dict[str, Callable[[list[str]], list[type[Settings]]]] = {
     "octavo.storage": lambda _: [DatabaseSettings],
     "octavo.messaging": lambda _: [KafkaConnection],
     "services.api": lambda _: [ApiSettings],
-    "services.persister": lambda _: [OpsSettings, PersisterSettings],
+    "services.persister": lambda arguments: [
+        OpsSettings,
+        PersisterSettings,
+        *([JobReaderSettings] if JOBS in chosen(arguments) else []),
+    ],
     "services.dispatcher": lambda arguments: [
         OpsSettings,
         DispatcherSettings,
@@ -100,6 +109,7 @@ def test_every_variable_is_known_to_the_code(manifests):
         KafkaConnection,
         ApiSettings,
         PersisterSettings,
+        JobReaderSettings,
         DispatcherSettings,
     }
     kinds |= {role.settings for role in ROLES.values()} | {entry.settings for entry in PROVIDERS.values()}
@@ -113,22 +123,32 @@ def test_every_variable_is_known_to_the_code(manifests):
         assert {*variables, *secrets} - known - NOT_OURS - {"aws-credentials"} == set()
 
 
-def test_who_sends_sms_has_no_credentials_of_email(manifests):
-    for item in manifests.services():
-        pod = item["spec"]["template"]["spec"]
-        _, secrets = _given(manifests, pod, pod["containers"][0])
-        kind = item["metadata"]["labels"].get("octavo.dev/type")
-        assert ("aws-credentials" in secrets) == (kind == "email")
-        assert ("OCTAVO_MMG_PASSWORD" in secrets) == (kind == "sms")
+def _secrets_by_name(manifests):
+    return {
+        item["metadata"]["name"]: {source["secret"]["name"] for volume in pod["volumes"] for source in _sources(volume)}
+        for item in manifests.services()
+        for pod in [item["spec"]["template"]["spec"]]
+    }
 
 
-def test_only_who_seals_or_opens_has_the_keys(manifests):
-    for item in manifests.services():
-        pod = item["spec"]["template"]["spec"]
-        _, secrets = _given(manifests, pod, pod["containers"][0])
-        assert ("OCTAVO_SEALING_KEYS" in secrets) == (
-            item["metadata"]["labels"]["octavo.dev/service"] in {"api", "dispatcher"}
-        )
+def _sources(volume):
+    return volume.get("projected", {}).get("sources", [])
+
+
+def test_who_has_which_secrets(manifests):
+    holders: dict[str, set[str]] = {}
+    for name, secrets in _secrets_by_name(manifests).items():
+        for secret in secrets:
+            holders.setdefault(secret, set()).add(name)
+    dispatchers = {f"dispatcher-{lane.send.name}": lane.type for lane in LANES}
+    sms = {name for name, kind in dispatchers.items() if kind is NotificationType.SMS}
+    assert holders["octavo-sms-providers"] == sms
+    assert holders["octavo-aws"] == {*dispatchers} - sms
+    # Only who seals or opens has the keys.
+    assert holders["octavo-sealing"] == {"api", "persister-jobs", *dispatchers}
+    assert holders["octavo-admin"] == {"api"}
+    assert holders["octavo-receipts"] == holders["octavo-sns"] == {"callbacks-receiver"}
+    assert "callbacks-receiver" not in holders["octavo-database"]
 
 
 def test_ports_are_those_of_the_configuration(manifests):
