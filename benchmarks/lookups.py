@@ -1,0 +1,49 @@
+"""Lists of a service with a million notifications, over the API: the first page, the thousandth, and any between."""
+
+import random
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import grpc
+
+from benchmarks.crowd import fill, of
+from benchmarks.figure import Figure, median
+from benchmarks.stacks import stack
+from octavo.v1.notification_service_pb2 import ListNotificationsRequest
+from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub
+
+MANY = 1_000_000
+PAGE = 50
+PAGES = 1_000
+CALLS = 500
+
+
+def figures() -> Iterator[Figure]:
+    """Milliseconds of a page."""
+    with stack({"postgres", "kafka", "api", "persister"}) as (running, known):
+        service_id, template_id = of(known)
+        metadata = (("authorization", f"Bearer {known['OCTAVO_API_KEY']}"),)
+        with grpc.insecure_channel(known["OCTAVO_ADDRESS"]) as channel:
+            stub = NotificationServiceStub(channel)
+            fill(running.database_url, service_id, template_id, MANY, None)
+            tokens = [""]
+            took: list[float] = []
+            for _ in range(PAGES):
+                page, seconds = _page(stub, metadata, tokens[-1])
+                took.append(seconds)
+                tokens.append(page.next_page_token)
+            first, last = took[:20], took[-20:]
+            draw = random.Random(7)
+            anywhere = sorted(_page(stub, metadata, draw.choice(tokens[:-1]))[1] for _ in range(CALLS))
+    p50, p99 = anywhere[len(anywhere) // 2] * 1000, anywhere[int(len(anywhere) * 0.99)] * 1000
+    yield Figure("lookups.page_1000", median(last) * 1000, "ms", median(first) * 1000, "<= 1.5")
+    yield Figure("lookups.page_p99", p99, "ms", p50, "<= 5")
+
+
+def _page(stub: Any, metadata: Any, token: str) -> tuple[Any, float]:
+    begun = perf_counter()
+    page = stub.ListNotifications(
+        ListNotificationsRequest(page_size=PAGE, page_token=token), metadata=metadata, timeout=30
+    )
+    return page, perf_counter() - begun
