@@ -22,6 +22,7 @@ from octavo_client.errors import (
     Unavailable,
 )
 from octavo_client.job_values import CsvFile, Job, JobStatus, RowProblem, StatusCount
+from octavo_client.jobs import Jobs
 from octavo_client.managed import (
     ApiKey,
     Guest,
@@ -34,6 +35,7 @@ from octavo_client.managed import (
 )
 from octavo_client.paging import Items
 from octavo_client.request_id import new_request_id
+from octavo_client.templates import Templates
 from octavo_client.values import (
     Change,
     Email,
@@ -41,6 +43,7 @@ from octavo_client.values import (
     KeyType,
     Notification,
     NotificationType,
+    Personalisation,
     Sent,
     Sms,
     SmsEncoding,
@@ -67,6 +70,7 @@ __all__ = [
     "Items",
     "Job",
     "JobStatus",
+    "Jobs",
     "KeyType",
     "NewApiKey",
     "NotFound",
@@ -74,6 +78,7 @@ __all__ = [
     "NotificationType",
     "OctavoError",
     "PermissionDenied",
+    "Personalisation",
     "Preview",
     "QuotaExceeded",
     "RowProblem",
@@ -88,6 +93,7 @@ __all__ = [
     "StatusChange",
     "StatusCount",
     "Template",
+    "Templates",
     "Unauthenticated",
     "Unavailable",
     "UnconfirmedPolicy",

@@ -61,7 +61,7 @@ def _reader(hint: Any, field: Any) -> Reader:
         of_item = _convert(get_args(hint)[0], field)
         return lambda message: tuple(of_item(item) for item in getattr(message, name))
     convert = _convert(hint, field)
-    if field.has_presence:
+    if field.has_presence and (field.message_type is not None or isinstance(hint, UnionType)):
         return lambda message: convert(getattr(message, name)) if message.HasField(name) else None
     return lambda message: convert(getattr(message, name))
 

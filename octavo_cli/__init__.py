@@ -1,0 +1,1 @@
+"""The command line of Octavo: docs/client.md shows how."""

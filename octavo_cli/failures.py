@@ -1,0 +1,94 @@
+"""What is said when something fails, and the exit status that tells programs. docs/client.md lists them."""
+
+import json
+import sys
+from enum import IntEnum
+
+from rich.text import Text
+
+from octavo_cli.configuration import ConfigurationError
+from octavo_cli.output import shown, side
+from octavo_client import (
+    Aborted,
+    AlreadyExists,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    OctavoError,
+    PermissionDenied,
+    QuotaExceeded,
+    Unauthenticated,
+    Unavailable,
+)
+
+
+class Exit(IntEnum):
+    """Exit statuses; 2 is a command line that is wrong."""
+
+    DONE = 0
+    FAULT = 1
+    USAGE = 2
+    REFUSED = 3
+    NOT_ALLOWED = 4
+    NOT_FOUND = 5
+    LIMIT = 6
+    TRY_AGAIN = 7
+    NOT_DELIVERED = 8
+    CONFIGURATION = 78
+    INTERRUPTED = 130
+
+
+_STATUS: tuple[tuple[type[OctavoError], Exit], ...] = (
+    (InvalidArgument, Exit.REFUSED),
+    (FailedPrecondition, Exit.REFUSED),
+    (AlreadyExists, Exit.REFUSED),
+    (Unauthenticated, Exit.NOT_ALLOWED),
+    (PermissionDenied, Exit.NOT_ALLOWED),
+    (NotFound, Exit.NOT_FOUND),
+    (QuotaExceeded, Exit.LIMIT),
+    (Unavailable, Exit.TRY_AGAIN),
+    (DeadlineExceeded, Exit.TRY_AGAIN),
+    (Aborted, Exit.TRY_AGAIN),
+)
+
+
+def report(error: Exception, *, as_json: bool, hint: str = "") -> Exit:
+    """Tells of a failure on standard error; the exit status for it. `hint` says how to go on where trying again can help."""
+    if isinstance(error, OctavoError):
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), Exit.FAULT)
+        _tell(error, as_json=as_json, hint=hint if status in {Exit.TRY_AGAIN, Exit.LIMIT} else "")
+        return status
+    reason = "CONFIGURATION" if isinstance(error, ConfigurationError) else "FAILED"
+    _tell(OctavoError(reason, reason, str(error)), as_json=as_json, hint="")
+    return Exit.CONFIGURATION if isinstance(error, ConfigurationError) else Exit.FAULT
+
+
+def remark(text: str) -> None:
+    """Says something beside the answer."""
+    side().print(shown(text), soft_wrap=True)
+
+
+def _tell(error: OctavoError, *, as_json: bool, hint: str) -> None:
+    wait = error.retry_after.total_seconds() if error.retry_after is not None else None
+    if as_json:
+        fields = [
+            {"field": violation.field, "reason": violation.reason, "description": violation.description}
+            for violation in error.field_violations
+        ]
+        told = {"code": error.code, "reason": error.reason, "message": error.message, "fields": fields}
+        sys.stderr.write(json.dumps({"error": {**told, "retry_after_seconds": wait, "hint": hint}}) + "\n")
+        return
+    console = side()
+    console.print(
+        Text.assemble(("error: ", "bold red"), shown(error.message), (f" ({error.reason})", "dim")), soft_wrap=True
+    )
+    for violation in error.field_violations:
+        line = Text.assemble(
+            "  ", (f"{violation.field}: ", "bold"), shown(violation.description), (f" ({violation.reason})", "dim")
+        )
+        console.print(line, soft_wrap=True)
+    if wait is not None and wait >= 1:
+        console.print(Text(f"  it can work again in {wait:,.0f} seconds"))
+    if hint:
+        console.print(shown(f"  {hint}"), soft_wrap=True)

@@ -1,0 +1,109 @@
+"""How answers look: tables for people, one JSON object a line for programs."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+FAILED = "red"
+WAITING = "yellow"
+GOOD = "green"
+_COLOURS = {
+    "delivered": GOOD,
+    "sent": GOOD,
+    "finished": GOOD,
+    "temporary-failure": FAILED,
+    "permanent-failure": FAILED,
+    "technical-failure": FAILED,
+    "stopped": FAILED,
+    "cancelled": "dim",
+}
+_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+
+
+def terminal() -> Console:
+    """Where answers go. Made when it is used, so that it finds the standard output of that moment."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def side() -> Console:
+    """Where remarks, errors and progress go: they never mix with answers."""
+    return Console(stderr=True, highlight=False)
+
+
+def emit(value: Any, file: TextIO | None = None) -> None:
+    """Prints a value as one line of JSON, at once, for a program that reads along."""
+    file = file or sys.stdout
+    file.write(json.dumps(plain(value)) + "\n")
+    file.flush()
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: objects by field, times in ISO 8601 with their zone."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return value
+
+
+def shown(value: Any) -> Text:
+    """A value for people. What others wrote can't steer the terminal."""
+    if value is None or value == "":
+        return Text("-", "dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, datetime):
+        return Text(value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    if isinstance(value, list | tuple):
+        return Text(", ").join(shown(item) for item in value) if value else shown(None)
+    text = str(value).translate(_CONTROLS)
+    return Text(text, _COLOURS.get(text, ""))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "none") -> None:
+    """Prints rows under headings; times are in UTC. Says so if there are none."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        # An id that is cut is of no use.
+        drawn.add_column(column, no_wrap=column in {"id", "day"}, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(shown(cell) for cell in row))
+    if drawn.row_count:
+        terminal().print(drawn)
+    else:
+        side().print(Text(empty, "dim"))
+
+
+def line(cells: Iterable[Any]) -> None:
+    """Prints one line of a stream, at once."""
+    terminal().print(Text("  ").join(shown(cell) for cell in cells), soft_wrap=True)
+
+
+def facts(lines: Iterable[tuple[str, Any]]) -> None:
+    """Prints what is known about one thing, a line for each; what is empty is left out."""
+    drawn = Table.grid(padding=(0, 2))
+    drawn.add_column(style="bold", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in lines:
+        if value is not None and value not in ("", ()):
+            drawn.add_row(name, shown(value))
+    terminal().print(drawn)
+
+
+def body(text: str) -> None:
+    """Prints a text that will be sent, apart from what is said about it."""
+    if text:
+        terminal().print()
+        terminal().print(shown(text), soft_wrap=True)

@@ -1,0 +1,84 @@
+"""What every command works with: the clients, made when one is needed, and whether answers are JSON."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from octavo_cli import configuration
+from octavo_cli.failures import remark
+from octavo_client import AdminClient, Client
+
+_JSON = "octavo.json"
+_HINT = "octavo.hint"
+
+
+def _remember(context: typer.Context, value: bool) -> bool:
+    context.meta[_JSON] = value
+    return value
+
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Answer in JSON, one object a line.", callback=_remember, is_eager=True)
+]
+Service = Annotated[
+    str,
+    typer.Option(
+        "--service", metavar="ID", help="The service whose they are; needs the admin key.", show_default=False
+    ),
+]
+Limit = Annotated[int, typer.Option(min=0, help="How many at most; 0 shows all.")]
+MOST_ON_A_PAGE = 250
+
+
+def wants_json(context: typer.Context) -> bool:
+    """Whether this command was given --json."""
+    return bool(context.meta.get(_JSON))
+
+
+def hint(context: typer.Context, text: str) -> None:
+    """What to advise if this command fails, or is interrupted, from now on."""
+    context.meta[_HINT] = text
+
+
+def hint_of(context: typer.Context) -> str:
+    """The advice for a failure of this command."""
+    return str(context.meta.get(_HINT, ""))
+
+
+@contextmanager
+def as_service() -> Iterator[Client]:
+    """A client with the key of a service. Raises ConfigurationError."""
+    found = _load()
+    address, key = found.need_address(), _header(found.need_api_key(), "api_key")
+    with Client(address, key, tls=found.tls) as client:
+        yield client
+
+
+@contextmanager
+def as_admin() -> Iterator[AdminClient]:
+    """A client with the key of the platform team. Raises ConfigurationError."""
+    found = _load()
+    address, key = found.need_address(), _header(found.need_admin_key(), "admin_key")
+    with AdminClient(address, key, tls=found.tls) as client:
+        yield client
+
+
+def page_size(limit: int) -> int:
+    """How many items a page must have to show so many."""
+    return min(limit or MOST_ON_A_PAGE, MOST_ON_A_PAGE)
+
+
+def _load() -> configuration.Configuration:
+    found = configuration.load(os.environ)
+    for warning in found.warnings:
+        remark(f"warning: {warning}")
+    return found
+
+
+def _header(key: str, name: str) -> str:
+    if not key.isascii() or not key.isprintable():
+        raise configuration.ConfigurationError(f"{name} has characters that no key has")
+    return key

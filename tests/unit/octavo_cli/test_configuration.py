@@ -1,0 +1,83 @@
+"""Address and keys come from the environment or a file, and what is wrong with them is told without showing a key."""
+
+from pathlib import Path
+
+import pytest
+
+from octavo_cli.configuration import ConfigurationError, load, where
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, mode=0o600):
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        path.chmod(mode)
+        return {"OCTAVO_CONFIG": str(path)}
+
+    return write
+
+
+def test_reads_the_file(file, tmp_path):
+    found = load(file('address = "octavo:50051"\napi_key = "k"\nadmin_key = "a"\ntls = "ca.pem"\n'))
+    assert (found.need_address(), found.need_api_key(), found.need_admin_key()) == ("octavo:50051", "k", "a")
+    assert found.tls == tmp_path / "ca.pem"
+    assert not found.warnings
+
+
+def test_the_environment_goes_before_the_file(file):
+    given = file('address = "octavo:50051"\napi_key = "file"\ntls = true\n')
+    found = load({**given, "OCTAVO_API_KEY": "environment", "OCTAVO_TLS": "false"})
+    assert (found.address, found.api_key, found.tls) == ("octavo:50051", "environment", False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "path"),
+    [
+        ({"HOME": "/home/ann"}, "/home/ann/.config/octavo/config.toml"),
+        ({"HOME": "/home/ann", "XDG_CONFIG_HOME": "/etc/ann"}, "/etc/ann/octavo/config.toml"),
+        ({"OCTAVO_CONFIG": "/x/y.toml"}, "/x/y.toml"),
+    ],
+)
+def test_the_file_is_where_such_files_are(environment, path):
+    assert where(environment) == Path(path)
+
+
+def test_no_file_is_no_error_until_something_is_needed(tmp_path):
+    found = load({"HOME": str(tmp_path)})
+    for need, name in (
+        (found.need_address, "ADDRESS"),
+        (found.need_api_key, "API_KEY"),
+        (found.need_admin_key, "ADMIN_KEY"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"OCTAVO_{name}.*config.toml"):
+            need()
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path):
+    with pytest.raises(ConfigurationError, match="no such file"):
+        load({"OCTAVO_CONFIG": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("api_key = hush", "line 1"),
+        ('adress = "x"\nport = 1\n', "adress.*port"),
+        ("address = 1", "address must be a text"),
+        ("tls = 3", "tls must be"),
+    ],
+)
+def test_a_wrong_file_is_told_with_what_is_wrong(file, text, told):
+    with pytest.raises(ConfigurationError, match=told) as raised:
+        load(file(text))
+    assert "hush" not in str(raised.value)
+
+
+def test_keys_that_others_can_read_are_warned_about(file):
+    assert load(file('api_key = "k"', 0o644)).warnings
+    assert not load(file('address = "octavo:50051"', 0o644)).warnings
+
+
+def test_keys_are_not_shown(file):
+    assert "hush" not in repr(load(file('api_key = "hush"\nadmin_key = "hush"')))
