@@ -61,7 +61,7 @@ SELECT EXISTS (
 ) OR EXISTS (
     SELECT FROM jobs j
     WHERE j.id >= :first AND j.id < :end
-      AND (j.status IN ('scheduled', 'ready', 'reading', 'stopped') OR j.finished_at > now() - CAST(:late AS interval))
+      AND (j.finished_at IS NULL OR j.finished_at > now() - CAST(:late AS interval))
 )
 """)  # noqa: S608 - of constants
 

@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import grpc
 import psycopg2
@@ -21,7 +22,14 @@ from sqlalchemy import Engine, text
 
 from deploy.local.instance import ROOT
 from deploy.local.stack import Stack
+from octavo.domain.ids import uuid7
+from octavo.domain.notification import Status
+from octavo.storage import columns
 from octavo.storage.engine import engine as make_engine
+from octavo.storage.errors import transaction
+from octavo.storage.insert import insert_notifications
+from octavo.storage.receipts import apply_receipts
+from octavo.storage.send import Recorded, claim_notifications, record_outcomes
 from octavo.v1 import (
     api_key_service_pb2,
     api_key_service_pb2_grpc,
@@ -31,6 +39,7 @@ from octavo.v1 import (
     registry_service_pb2_grpc,
     template_service_pb2_grpc,
 )
+from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 
 ADMIN_KEY = "admin-key-of-the-management-tests-0123456789"
 SECONDS = 20
@@ -171,17 +180,93 @@ def admin(api: Api) -> Client:
 
 
 @pytest.fixture
-def rows(managed_database_url: str) -> Iterator[Callable[..., Any]]:
-    """`rows(query, **values)` asks the database itself."""
-    made: Engine = make_engine(managed_database_url, pool=2)
+def rows(managed: "Stored") -> Callable[..., Any]:
+    """`rows(query, **values)` asks the api's database itself."""
+    return managed.all
 
-    def ask(query: str, **values: object) -> Any:
-        with made.begin() as connection:
+
+@dataclass(frozen=True)
+class Stored:
+    """A database, and what the tests put into it."""
+
+    engine: Engine
+
+    def persist(
+        self, count: int = 1, *, at: datetime | None = None, sealed: bytes = b"sealed", **fields: Any
+    ) -> list[UUID]:
+        """New notifications, accepted at a time, as the persister writes them."""
+        accepted = at or datetime.now(UTC)
+        messages = [
+            NotificationMessage(
+                **{
+                    "id": uuid7(accepted, os.urandom(10)).bytes,
+                    "service_id": uuid4().bytes,
+                    "type": notification_pb2.NOTIFICATION_TYPE_SMS,
+                    "template_id": uuid4().bytes,
+                    "template_version": 1,
+                    "key_type": notification_pb2.KEY_TYPE_LIVE,
+                    "sealed": sealed,
+                    "recipient_hash": b"hash",
+                    "content_hash": b"content",
+                    "created_at_micros": columns.micros(accepted),
+                    **fields,
+                }
+            )
+            for _ in range(count)
+        ]
+        with transaction(self.engine) as connection:
+            insert_notifications(connection, messages)
+        return [UUID(bytes=message.id) for message in messages]
+
+    def send(self, ids: Sequence[UUID], status: Status = Status.SENDING) -> None:
+        """A dispatcher claims them, and records how it went."""
+        token = uuid4()
+        with transaction(self.engine) as connection:
+            assert len(claim_notifications(connection, ids, token)) == len(ids)
+        at = datetime.now(UTC)
+        with transaction(self.engine) as connection:
+            record_outcomes(connection, [Recorded(one, token, status, "", "mmg", None, at) for one in ids])
+
+    def settle(self, ids: Sequence[UUID], status: Status = Status.DELIVERED) -> None:
+        """Receipts come for them."""
+        now = columns.micros(datetime.now(UTC))
+        receipts = [
+            ReceiptMessage(
+                notification_id=one.bytes, provider="mmg", status=columns.STATUS[status], received_at_micros=now
+            )
+            for one in ids
+        ]
+        with transaction(self.engine) as connection:
+            apply_receipts(connection, receipts)
+
+    def deliver(self, count: int = 1, **fields: Any) -> list[UUID]:
+        """Notifications that were persisted, sent and delivered."""
+        ids = self.persist(count, **fields)
+        self.send(ids)
+        self.settle(ids)
+        return ids
+
+    def all(self, query: str, **values: object) -> Any:
+        """The rows that a query returns, if it returns any."""
+        with transaction(self.engine) as connection:
             result = connection.execute(text(query), values)
             return result.all() if result.returns_rows else []
 
-    yield ask
-    made.dispose()
+
+@pytest.fixture
+def stored(database_url: str) -> Iterator[Stored]:
+    """A database of this test's own."""
+    made = Stored(make_engine(database_url))
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def managed(api: Api, managed_database_url: str) -> Iterator[Stored]:
+    """The database of the api."""
+    made = Stored(make_engine(managed_database_url))
+    yield made
+    made.engine.dispose()
 
 
 @pytest.fixture
