@@ -5,7 +5,8 @@ A handler gets its request parsed and its caller from `services.api.caller`, and
 """
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
@@ -25,8 +26,6 @@ from services.api.parsing import parse
 log = structlog.get_logger()
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Unary = Callable[[Any, Context], Awaitable[Message]]
-Stream = Callable[[Any, Context], AsyncIterator[Message]]
 
 
 def handlers(
@@ -120,8 +119,10 @@ class _Call:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
             kind = caller.kind
             self._admit(caller)
-            async for response in self._behaviour(parse(self._request, data), context):
-                yield response
+            # Closed at once when the client goes away, not when it is found as garbage.
+            async with aclosing(self._behaviour(parse(self._request, data), context)) as responses:
+                async for response in responses:
+                    yield response
             code = "OK"
         except grpc.aio.AbortError:
             code = _code(context)

@@ -30,6 +30,8 @@ T = TypeVar("T")
 YOUNG = timedelta(seconds=5)
 """A notification accepted so short ago may not be persisted yet: it is waited for."""
 AHEAD = timedelta(minutes=5)
+MOST_BYTES = 3_500_000
+"""A page of long texts ends early: clients refuse answers above 4 MiB."""
 
 
 class Lookups:
@@ -62,13 +64,25 @@ class Lookups:
         Raises NotFound if the service has no such one.
         """
         notification_id = read_id("id", request.id)
-        found = await self._in_thread(lambda: self._get(service, notification_id))
-        if found is None and -AHEAD < self._clock() - time_of(notification_id) < YOUNG:
+        found = await self.find(service, notification_id)
+        if found is None and is_young(notification_id, self._clock()):
             await self._arrivals.wait(service.id, notification_id, patience)
-            found = await self._in_thread(lambda: self._get(service, notification_id))
+            found = await self.find(service, notification_id)
         if found is None:
             raise not_found()
         return found
+
+    async def arrived(self, field: str, notification_id: UUID, service: Service, patience: float | None = None) -> None:
+        """Raises NotFound unless the service has such a notification; one accepted moments ago is waited for."""
+        if await self._in_thread(lambda: self._is_there(service, notification_id)):
+            return
+        young = is_young(notification_id, self._clock())
+        if not young or not await self._arrivals.wait(service.id, notification_id, patience):
+            raise not_found(field)
+
+    async def find(self, service: Service, notification_id: UUID) -> notification_pb2.Notification | None:
+        """The notification with its history as it stands now; None if the service has no such one."""
+        return await self._in_thread(lambda: self._get(service, notification_id))
 
     async def list(self, request: pb.ListNotificationsRequest, service: Service) -> pb.ListNotificationsResponse:
         """A page, newest first. Raises Invalid that names a filter which can't be read."""
@@ -83,6 +97,9 @@ class Lookups:
             moves = lookups.get_moves(connection, service.id, notification_id) if row else ()
         return self._shown.notification(row, service, moves) if row else None
 
+    def _is_there(self, service: Service, notification_id: UUID) -> bool:
+        return (notification_id, service.id) in lookups.which_are_there(self._engine, [notification_id])
+
     def _list(
         self,
         request: pb.ListNotificationsRequest,
@@ -94,11 +111,16 @@ class Lookups:
         with transaction(self._engine) as connection:
             # One more than the page holds tells whether there is another page.
             rows = lookups.list_notifications(connection, service.id, wanted, before, size + 1)
-        page = rows[:size]
-        return pb.ListNotificationsResponse(
-            notifications=[self._shown.notification(row, service) for row in page],
-            next_page_token=self._tokens.write(service.id, request, page[-1].id) if len(rows) > size else "",
-        )
+        response, length = pb.ListNotificationsResponse(), 0
+        for row in rows[:size]:
+            shown = self._shown.notification(row, service)
+            length += shown.ByteSize()
+            if response.notifications and length > MOST_BYTES:
+                break
+            response.notifications.append(shown)
+        if rows and len(response.notifications) < rows[0].candidates:
+            response.next_page_token = self._tokens.write(service.id, request, rows[len(response.notifications) - 1].id)
+        return response
 
     def _filter(self, request: pb.ListNotificationsRequest, service: Service) -> lookups.Filter:
         check_text("reference", request.reference)
@@ -131,6 +153,11 @@ class Lookups:
             raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
 
 
-def not_found() -> NotFound:
+def is_young(notification_id: UUID, now: datetime) -> bool:
+    """Whether it may have been accepted so short ago that it is not persisted yet."""
+    return -AHEAD < now - time_of(notification_id) < YOUNG
+
+
+def not_found(field: str = "id") -> NotFound:
     """The one answer for what does not exist and for what is another service's."""
-    return NotFound("notification", field="id")
+    return NotFound("notification", field=field)

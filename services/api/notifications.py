@@ -1,11 +1,17 @@
 """octavo.v1.NotificationService: each method reads who calls, and leaves the work to what is made for it."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
 from octavo.v1 import notification_service_pb2 as pb
+from services.api.batch import Batches
 from services.api.caller import current
 from services.api.calls import Context
+from services.api.cancelling import Cancelling
 from services.api.lookups import Lookups
 from services.api.sending import Sending
 from services.api.statistics import Statistics
+from services.api.watching import Watching
 
 _RESERVE_SECONDS = 0.2
 """What is left of a client's deadline for the answer itself."""
@@ -14,9 +20,20 @@ _RESERVE_SECONDS = 0.2
 class NotificationServicer:
     """Sends, and tells what became of it."""
 
-    def __init__(self, sending: Sending, lookups: Lookups, statistics: Statistics) -> None:
+    def __init__(
+        self,
+        sending: Sending,
+        batches: Batches,
+        lookups: Lookups,
+        cancelling: Cancelling,
+        watching: Watching,
+        statistics: Statistics,
+    ) -> None:
         self._sending = sending
+        self._batches = batches
         self._lookups = lookups
+        self._cancelling = cancelling
+        self._watching = watching
         self._statistics = statistics
 
     async def SendSms(self, request: pb.SendSmsRequest, _context: Context) -> object:  # noqa: N802 - gRPC's name
@@ -27,14 +44,17 @@ class NotificationServicer:
         """Sends one email."""
         return await self._sending.send(request, current())
 
+    async def SendBatch(self, request: pb.SendBatchRequest, _context: Context) -> pb.SendBatchResponse:  # noqa: N802
+        """Sends several messages."""
+        return await self._batches.send(request, current())
+
     async def GetNotification(  # noqa: N802
         self, request: pb.GetNotificationRequest, context: Context
     ) -> pb.GetNotificationResponse:
         """Shows one notification."""
         service, _ = current().as_service()
-        left = context.time_remaining()
-        patience = None if left is None else left - _RESERVE_SECONDS
-        return pb.GetNotificationResponse(notification=await self._lookups.get(request, service, patience))
+        found = await self._lookups.get(request, service, _patience(context))
+        return pb.GetNotificationResponse(notification=found)
 
     async def ListNotifications(  # noqa: N802
         self, request: pb.ListNotificationsRequest, _context: Context
@@ -49,3 +69,30 @@ class NotificationServicer:
         """Counts the service's notifications."""
         service, _ = current().as_service()
         return await self._statistics.get(request, service)
+
+    async def CancelNotification(  # noqa: N802
+        self, request: pb.CancelNotificationRequest, context: Context
+    ) -> pb.CancelNotificationResponse:
+        """Withdraws one notification."""
+        service, _ = current().as_service()
+        cancelled = await self._cancelling.cancel(request, service, _patience(context))
+        return pb.CancelNotificationResponse(notification=cancelled)
+
+    async def WatchNotifications(  # noqa: N802
+        self, request: pb.WatchNotificationsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchNotificationsResponse]:
+        """Streams status changes."""
+        service, key = current().as_service()
+
+        async def begun(token: str) -> None:
+            # Whoever loses the stream before anything moved goes on from here.
+            await context.send_initial_metadata((("octavo-resume-token", token),))
+
+        async with aclosing(self._watching.watch(request, service, key, begun)) as responses:
+            async for response in responses:
+                yield response
+
+
+def _patience(context: Context) -> float | None:
+    left = context.time_remaining()
+    return None if left is None else left - _RESERVE_SECONDS

@@ -16,20 +16,26 @@ from octavo.v1 import notification_service_pb2
 from services.api.accept import Acceptance
 from services.api.arrivals import Arrivals
 from services.api.authentication import Authenticator
+from services.api.batch import Batches
+from services.api.cancelling import Cancelling
 from services.api.earlier import Earlier
 from services.api.guests import Guests
+from services.api.jobservice import job_service
 from services.api.key_use import KeyUse
 from services.api.known import Known
 from services.api.limits import LeasedLimits
 from services.api.lookups import Lookups
 from services.api.management import management
+from services.api.moves import Moves
 from services.api.notifications import NotificationServicer
+from services.api.resume_token import ResumeTokens
 from services.api.sending import Sending
 from services.api.server import GrpcServer, Served
 from services.api.settings import ApiSettings
 from services.api.shown import Shown
 from services.api.statistics import Statistics
 from services.api.transactions import Transactions
+from services.api.watching import Watching
 
 PUBLISHED = (topics.DB_SMS.name, topics.DB_EMAIL.name, topics.JOBS.name)
 DIRECTORY_CONNECTIONS = 2
@@ -70,16 +76,21 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     lookups = Lookups(
         lookup_engine, threads, Shown(sealer, directory), hasher, arrivals, settings.default_region, clock
     )
+    cancelling = Cancelling(Transactions(lookup_engine, threads), lookups, arrivals, clock)
+    streams = Moves(lookup_engine, threads, settings.most_streams)
+    watching = Watching(lookup_engine, threads, streams, lookups, known, ResumeTokens(hasher))
     statistics = Statistics(Transactions(lookup_engine, threads), clock)
     key_use = KeyUse(Transactions(lookup_engine, threads), settings.key_use_seconds)
     authenticator = Authenticator(known, settings.admin_key.get_secret_value(), key_use.note)
+    jobs, job_streams = job_service(settings, known, publisher, clock)
     services = [
         Served(
             notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
-            NotificationServicer(sending, lookups, statistics),
+            NotificationServicer(sending, Batches(sending, limits, clock), lookups, cancelling, watching, statistics),
         ),
+        jobs,
         *management(lookup_engine, directory, sealer, hasher, settings.default_region, clock),
     ]
     server = GrpcServer(settings, authenticator, services, publisher.unready)
-    # The publisher drains last: the calls under way still need it.
-    return [server, key_use, limits, publisher]
+    # Streams end first, or the server would wait for them; the publisher last: the calls under way still need it.
+    return [streams, job_streams, server, key_use, limits, publisher]

@@ -48,15 +48,19 @@ class Repeats:
         self._entries[accepted.id] = _Entry(accepted.content_hash, outcome, monotonic())
 
     def succeed(self, accepted: Accepted) -> None:
-        """Says that it was accepted."""
-        entry = self._entries[accepted.id]
+        """Says that it was accepted. Nothing to say of a call that nobody can repeat."""
+        entry = self._entries.get(accepted.id)
+        if entry is None:
+            return
         entry.outcome.set_result(accepted.response)
         if accepted.response.ByteSize() > LARGEST:
             del self._entries[accepted.id]
 
     def fail(self, accepted: Accepted, error: BaseException) -> None:
         """Says that it was not: the next one tries by itself."""
-        entry = self._entries.pop(accepted.id)
+        entry = self._entries.pop(accepted.id, None)
+        if entry is None:
+            return
         # Whoever shares it must not be cancelled because this client went away.
         entry.outcome.set_exception(error if isinstance(error, Exception) else Unavailable("the call was given up"))
         # Looked at, for the case that nobody shares it.

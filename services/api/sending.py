@@ -5,9 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from google.rpc.status_pb2 import Status
-
-from octavo.domain.errors import Forbidden, Invalid, OctavoError, Reason
+from octavo.domain.errors import Forbidden, Reason
 from octavo.domain.ids import time_of
 from octavo.domain.notification import KeyType
 from octavo.faultpoint import Point, reach
@@ -15,7 +13,6 @@ from octavo.messaging.publisher import NotSent, Publisher
 from octavo.storage.directory import ApiKey, Service
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
-from services.api import errors
 from services.api.accept import Acceptance, Accepted, SendRequest, SendResponse, Wish, answer, check_template
 from services.api.caller import Caller
 from services.api.earlier import Earlier
@@ -49,70 +46,46 @@ class Sending:
         self._limits = limits
         self._publisher = publisher
         self._clock = clock
-        self._repeats = Repeats()
+        self.repeats = Repeats()
         self._accepted = {kind: metrics.ACCEPTED.labels(kind) for kind in ("sms", "email")}
 
     @measured
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """The answer, once Kafka has the message. Raises any OctavoError but Malformed."""
         now = self._clock()
-        service, key = _may_send(caller)
-        made = await self._make(request, service, key, now)
+        service, key = may_send(caller)
+        made = await self.make(request, service, key, now)
         if not isinstance(made, Accepted):
             return made
-        repeatable = bool(request.request_id)
-        if repeatable:
-            earlier = self._repeats.earlier(made)
-            if earlier is not None:
-                return await _shared(earlier)
-            self._repeats.begin(made)
+        earlier = self.begin(made, request)
+        if earlier is not None:
+            return await shared(earlier)
         try:
             await self._limits.take(service, made.type, key.key_type, 1, now)
-            await self._publish([made], service, key, now)
+            await self.publish([made], service, key, now)
         except BaseException as error:
-            if repeatable:
-                self._repeats.fail(made, error)
+            self.repeats.fail(made, error)
             raise
-        if repeatable:
-            self._repeats.succeed(made)
+        self.repeats.succeed(made)
         return made.response
 
-    @measured
-    async def send_batch(self, requests: Sequence[SendRequest | None], caller: Caller) -> list[SendResponse | Status]:
-        """The answer for each, or the status that it would have had alone. One publish for all.
+    def begin(self, made: Accepted, request: SendRequest) -> asyncio.Future[SendResponse] | None:
+        """The outcome of the same call, if one was made moments ago; else this one is under way, until it succeeds or fails.
 
-        Raises Unavailable if that publish fails.
+        Raises AlreadyExists if the request_id came with another content.
         """
-        now = self._clock()
-        service, key = _may_send(caller)
-        results: list[SendResponse | Status] = []
-        accepted: list[Accepted] = []
-        seen: dict[bytes, Accepted] = {}
-        for request in requests:
-            try:
-                if request is None:
-                    raise Invalid.of("items", Reason.MISSING_FIELD, "the item holds no message")
-                made = await self._make(request, service, key, now)
-                if isinstance(made, Accepted):
-                    twin = seen.get(made.outgoing.key)
-                    if twin is not None and twin.content_hash != made.content_hash:
-                        raise reused()
-                    if twin is None:
-                        await self._limits.take(service, made.type, key.key_type, 1, now)
-                        accepted.append(made)
-                        seen[made.outgoing.key] = made
-                    made = (twin or made).response
-                results.append(made)
-            except OctavoError as error:
-                results.append(errors.answer(error).status)
-        if accepted:
-            await self._publish(accepted, service, key, now)
-        return results
+        if not request.request_id:
+            return None
+        earlier = self.repeats.earlier(made)
+        if earlier is None:
+            self.repeats.begin(made)
+        return earlier
 
-    async def _make(
-        self, request: SendRequest, service: Service, key: ApiKey, now: datetime
-    ) -> Accepted | SendResponse:
-        """What is to be published; or the answer of the first call, if this one repeats it."""
+    async def make(self, request: SendRequest, service: Service, key: ApiKey, now: datetime) -> Accepted | SendResponse:
+        """What is to be charged and published; or the answer of the first call, if this one repeats it.
+
+        Raises Rejected or Unavailable.
+        """
         wish = self._acceptance.read(request, service, now, os.urandom(BYTES_OF_RANDOMNESS))
         if wish.request_id is not None and now - time_of(wish.request_id) > YOUNG:
             again = await self._again(wish, service)
@@ -132,7 +105,8 @@ class Sending:
             raise reused()
         return answer(wish, service, await self._known.version(row.template_id, row.template_version))
 
-    async def _publish(self, accepted: Sequence[Accepted], service: Service, key: ApiKey, now: datetime) -> None:
+    async def publish(self, accepted: Sequence[Accepted], service: Service, key: ApiKey, now: datetime) -> None:
+        """Publishes what was charged. Raises Unavailable; what certainly did not go out is charged no more."""
         reach(Point.API_BEFORE_PUBLISH)
         try:
             await self._publisher.publish([made.outgoing for made in accepted])
@@ -145,12 +119,14 @@ class Sending:
         reach(Point.API_BEFORE_ANSWER)
 
 
-def _may_send(caller: Caller) -> tuple[Service, ApiKey]:
+def may_send(caller: Caller) -> tuple[Service, ApiKey]:
+    """Who sends. Raises Forbidden if the caller may not."""
     service, key = caller.as_service()
     if service.suspended:
         raise Forbidden(Reason.SERVICE_SUSPENDED, "the service is suspended")
     return service, key
 
 
-async def _shared(outcome: asyncio.Future[SendResponse]) -> SendResponse:
+async def shared(outcome: asyncio.Future[SendResponse]) -> SendResponse:
+    """The outcome of a call that somebody else made."""
     return await asyncio.shield(outcome)
