@@ -1,4 +1,4 @@
-"""`python -m scripts.k8s render OVERLAY` prints the manifests of an overlay; `check` looks for faults in every overlay."""
+"""`python -m scripts.k8s`: prints the manifests of an overlay, looks for faults in all, makes Secrets for trying."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from scripts.k8s import rules, schemas
+from scripts.k8s import rules, schemas, secrets
 from scripts.k8s.kustomize import render
 
 OVERLAYS = Path(__file__).parents[2] / "deploy/k8s/overlays"
@@ -38,9 +38,13 @@ def main() -> int:
     rendering = commands.add_parser("render", help="print the manifests of an overlay")
     rendering.add_argument("overlay", choices=sorted(path.name for path in OVERLAYS.iterdir()))
     commands.add_parser("check", help="look for faults in every overlay")
+    commands.add_parser("secrets", help="print fresh Secrets for the overlay `local`")
     arguments = parser.parse_args()
     if arguments.command == "check":
         return check()
+    if arguments.command == "secrets":
+        sys.stdout.write(yaml.safe_dump_all(secrets.fresh(render(OVERLAYS / "local")), sort_keys=False))
+        return 0
     sys.stdout.write(yaml.safe_dump_all(render(OVERLAYS / arguments.overlay), sort_keys=False))
     return 0
 
