@@ -8,7 +8,7 @@ from typing import TypeVar
 import grpc
 import pytest
 
-from deploy.local.demo import Account
+from deploy.local.demo.account import Account
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
 from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub

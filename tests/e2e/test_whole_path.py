@@ -13,7 +13,7 @@ import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.local.demo import UNSETTLED, Account
+from deploy.local.demo.account import UNSETTLED, Account
 from octavo import topics
 from octavo.domain.ids import uuid7
 from octavo.v1 import notification_pb2 as pb

@@ -1,24 +1,15 @@
-"""`make demo`: real messages through every part of an instance of its own, and a table of what became of each.
-
-gRPC → Kafka → PostgreSQL → Kafka → a provider over HTTP → its receipt → the final status. The instance is removed at the end.
-"""
+"""The API lane: gRPC → Kafka → PostgreSQL → Kafka → a provider over HTTP → its receipt → the final status."""
 
 import collections
 import json
-import os
-import signal
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import grpc
-from rich.console import Console
 from rich.table import Table
 
-from deploy.local.instance import CACHE
-from deploy.local.stack import Stack, StackFailed
+from deploy.local.demo.account import UNSETTLED, Account
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.notification_service_pb2 import (
     GetNotificationRequest,
@@ -27,17 +18,6 @@ from octavo.v1.notification_service_pb2 import (
     SendSmsRequest,
     SendSmsResponse,
 )
-from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub
-
-SETTLE_SECONDS = 60
-"""How long the last receipt may take."""
-
-UNSETTLED = {
-    pb.NOTIFICATION_STATUS_SCHEDULED,
-    pb.NOTIFICATION_STATUS_CREATED,
-    pb.NOTIFICATION_STATUS_SENDING,
-    pb.NOTIFICATION_STATUS_PENDING,
-}
 
 # The test recipients of the simulated providers decide the outcome (facts of the field).
 NUMBERS = ("07700900111", "07700900222", "07700900003", "07700900333", "07700900002", "07700900444")
@@ -48,21 +28,6 @@ ADDRESSES = (
     "perm-fail@simulator.example",
     "cy@example.com",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A service to send for: its stub, its key and its templates."""
-
-    stub: NotificationServiceStub
-    key: str
-    sms_template_id: str
-    email_template_id: str
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries."""
-        return (("authorization", f"Bearer {self.key}"),)
 
 
 def send(account: Account) -> Iterator[SendSmsResponse | SendEmailResponse]:
@@ -137,46 +102,3 @@ def table(notifications: Sequence[pb.Notification]) -> Table:
         kind = "sms" if n.type == pb.NOTIFICATION_TYPE_SMS else "email"
         drawn.add_row(n.id, kind, n.provider, f"[{colour}]{name(n.status)}[/]", history)
     return drawn
-
-
-def run(stack: Stack, console: Console) -> int:
-    """Sends, waits, shows. Returns 0 if nothing was lost and nothing sent twice."""
-    known = stack.client_environment()
-    with grpc.insecure_channel(known["OCTAVO_ADDRESS"]) as channel:
-        account = Account(
-            NotificationServiceStub(channel),
-            known["OCTAVO_API_KEY"],
-            known["OCTAVO_SMS_TEMPLATE_ID"],
-            known["OCTAVO_EMAIL_TEMPLATE_ID"],
-        )
-        console.print(f"without its personalisation: {refused(account)}")
-        accepted = list(send(account))
-        console.print(f"accepted: {len(accepted)}, the first with the text “{accepted[0].body}”")
-        notifications = settled(account, [answer.id for answer in accepted], SETTLE_SECONDS)
-    console.print(table(notifications))
-    accepts = ledger(known["SIMULATOR_URL"])
-    twice = [n.id for n in notifications if accepts.get(n.id, 0) > 1]
-    lost = [n for n in notifications if n.status in UNSETTLED]
-    for n in lost:
-        console.print(f"not settled: {n.id} is {name(n.status)}")
-    for notification_id in twice:
-        console.print(f"sent twice: {notification_id}")
-    console.print(f"demo: {len(notifications)} accepted, {len(notifications) - len(lost)} settled, {len(lost)} lost")
-    return 1 if lost or twice else 0
-
-
-def main() -> int:
-    """Runs the demo on an instance of its own."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console() if Console().is_terminal else Console(width=160)
-    console.print("starting Kafka, PostgreSQL, the providers and Octavo …")
-    try:
-        with Stack(CACHE / f"demo-{os.getpid()}") as stack:
-            return run(stack, console)
-    except StackFailed as failure:
-        console.print(f"demo: {failure}; see {failure.log}")
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
