@@ -41,6 +41,14 @@ class Sealer:
             raise Malformed("the sealed content belongs to another notification")
         return content
 
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the first key sealed it."""
+        try:
+            self._first.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
+
     def reseal(self, sealed: bytes) -> bytes:
         """The same content under the first key. Raises Malformed if no key opens it."""
         try:

@@ -1,13 +1,21 @@
-"""`python -m octavo.storage migrate`: brings the database to the newest schema and makes the partitions ahead."""
+"""`python -m octavo.storage migrate`: brings the database to the newest schema and makes the partitions ahead.
+
+`reseal` seals again what older keys sealed.
+"""
 
 from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
 
 import typer
 
-from octavo.config import DatabaseSettings, load
+from octavo.config import DatabaseSettings, SealingSettings, load
+from octavo.crypto import Sealer
+from octavo.domain.errors import Unavailable
 from octavo.storage import migrations, partitions
 from octavo.storage.engine import engine
 from octavo.storage.errors import transaction
+from octavo.storage.reseal import FIRST, GUESTS, NOTIFICATIONS, reseal_all
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, help="The database.")
 
@@ -33,6 +41,34 @@ def check() -> None:
         current = migrations.current(connection)
     typer.echo(f"database {current or 'none'}, code {migrations.newest()}")
     raise typer.Exit(0 if current >= migrations.newest() else 1)
+
+
+@commands.command()
+def reseal(after: Annotated[str, typer.Option(help="Leave out notifications up to this id.")] = str(FIRST)) -> None:
+    """Seals again, with the first of OCTAVO_SEALING_KEYS, what its other keys sealed.
+
+    Run it once every process has the new key in front. It can be stopped and run again at any time: what is done stays done.
+    Keep the old key in the list as long as Kafka keeps messages. Ends with status 1 if something is left that no key opens,
+    75 if the database went away.
+    """
+    database, sealing = load(DatabaseSettings, SealingSettings)
+    made = engine(database.database_url.get_secret_value(), pool=1)
+    sealer = Sealer(sealing.keys())
+    unreadable: list[UUID] = []
+    for sealed, start in ((GUESTS, FIRST), (NOTIFICATIONS, UUID(after))):
+        read, resealed, last = 0, 0, start
+        try:
+            for batch in reseal_all(made, sealer, sealed, start):
+                read, resealed, last = read + batch.read, resealed + batch.resealed, batch.last
+                unreadable += batch.unreadable
+                typer.echo(f"{sealed.name}: {read} read, {resealed} sealed again, up to {last}")
+        except Unavailable as error:
+            typer.echo(f"{error}; go on with: python -m octavo.storage reseal --after {last}", err=True)
+            raise typer.Exit(75) from None
+        typer.echo(f"{sealed.name}: done, {read} read, {resealed} sealed again")
+    for one in unreadable:
+        typer.echo(f"no key opens {one}", err=True)
+    raise typer.Exit(1 if unreadable else 0)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ CREATE TABLE guests (
     PRIMARY KEY (service_id, recipient_hash)
 );
 CREATE INDEX guests_of_service ON guests (service_id, guest_id);
+CREATE UNIQUE INDEX guests_by_id ON guests (guest_id);
 
 CREATE TABLE api_keys (
     id                    uuid PRIMARY KEY,
