@@ -4,6 +4,7 @@ import json
 import sys
 from enum import IntEnum
 
+from rich.console import Console
 from rich.text import Text
 
 from octavo_cli.configuration import ConfigurationError
@@ -80,15 +81,17 @@ def _tell(error: OctavoError, *, as_json: bool, hint: str) -> None:
         sys.stderr.write(json.dumps({"error": {**told, "retry_after_seconds": wait, "hint": hint}}) + "\n")
         return
     console = side()
-    console.print(
-        Text.assemble(("error: ", "bold red"), shown(error.message), (f" ({error.reason})", "dim")), soft_wrap=True
-    )
+    # Its message repeats what the fields say.
+    headline = error.message if not error.field_violations else "this is not accepted"
+    _print(console, ("error: ", "bold red"), headline, error.reason)
     for violation in error.field_violations:
-        line = Text.assemble(
-            "  ", (f"{violation.field}: ", "bold"), shown(violation.description), (f" ({violation.reason})", "dim")
-        )
-        console.print(line, soft_wrap=True)
+        description = violation.description.removeprefix(f"{violation.field}: ")
+        _print(console, (f"  {violation.field}: ", "bold"), description, violation.reason)
     if wait is not None and wait >= 1:
         console.print(Text(f"  it can work again in {wait:,.0f} seconds"))
     if hint:
         console.print(shown(f"  {hint}"), soft_wrap=True)
+
+
+def _print(console: Console, begins: tuple[str, str], text: str, reason: str) -> None:
+    console.print(Text.assemble(begins, shown(text), (f" ({reason})", "dim")), soft_wrap=True)

@@ -10,7 +10,7 @@ from octavo_cli import output
 from octavo_cli.moments import day, moment, span
 from octavo_cli.sending import arrived_or_exit
 from octavo_cli.session import Json, Limit, as_service, hint, page_size
-from octavo_client import Filter, Notification, NotificationType, Status
+from octavo_client import Change, DeadlineExceeded, Filter, Notification, NotificationType, Status
 
 NotificationId = Annotated[str, typer.Argument(metavar="ID", help="The notification's id.")]
 Type = Annotated[NotificationType | None, typer.Option("--type", help="Only this type.")]
@@ -75,23 +75,24 @@ def watch(
 ) -> None:
     """Follow changes of status as they happen: of one message until it is settled, or of all.
 
-    For one message the exit status is 8 unless it arrived.
+    For one message the exit status is 8 unless it arrived, and 7 if it is not settled in time.
     """
     with as_service() as octavo:
-        for seen in octavo.watch(notification, resume_token=resume_token, timeout=timeout):
-            hint(context, f"to go on from here: octavo watch {notification} --resume-token {seen.resume_token}")
-            if as_json:
-                output.emit(seen)
-            else:
-                cells = (
-                    seen.change.at,
-                    seen.notification_id,
-                    seen.type,
-                    seen.change.status,
-                    seen.reference,
-                    seen.change.reason,
+        try:
+            for seen in octavo.watch(notification, resume_token=resume_token, timeout=timeout):
+                again = (
+                    "octavo",
+                    "watch",
+                    *([notification] if notification else []),
+                    "--resume-token",
+                    seen.resume_token,
                 )
-                output.line(cells)
+                hint(context, f"to go on from here: {' '.join(again)}")
+                _show_change(seen, as_json=as_json)
+        except DeadlineExceeded:
+            # A service never settles: the time given is the end that was asked for.
+            if notification:
+                raise
         if notification:
             arrived_or_exit(octavo.get(notification))
 
@@ -123,6 +124,14 @@ def statistics(
         return
     rows = ((counted.day, counted.template_id, counted.type, counted.status, f"{counted.count:,}") for counted in lines)
     output.table(("day", "template", "type", "status", "count"), rows, empty="no messages")
+
+
+def _show_change(seen: Change, *, as_json: bool) -> None:
+    if as_json:
+        output.emit(seen)
+        return
+    moved = seen.change
+    output.line((moved.at, seen.notification_id, seen.type, moved.status, seen.reference, moved.reason))
 
 
 def _show(found: Notification, *, as_json: bool) -> None:

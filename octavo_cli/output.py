@@ -25,6 +25,8 @@ _COLOURS = {
     "stopped": FAILED,
     "cancelled": "dim",
 }
+_FOLDED = {"reference", "why", "problem", "name", "file", "column", "recipient"}
+_WIDE = 200
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
 
 
@@ -76,14 +78,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str =
     """Prints rows under headings; times are in UTC. Says so if there are none."""
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        # An id that is cut is of no use.
-        drawn.add_column(column, no_wrap=column in {"id", "day"}, overflow="fold")
+        # An id that is cut is of no use; what people wrote may be folded.
+        drawn.add_column(column, no_wrap=column not in _FOLDED, overflow="fold", min_width=len(column))
     for row in rows:
         drawn.add_row(*(shown(cell) for cell in row))
-    if drawn.row_count:
-        terminal().print(drawn)
-    else:
+    if not drawn.row_count:
         side().print(Text(empty, "dim"))
+        return
+    wide = Console(width=_WIDE)
+    # A terminal that is too narrow breaks the lines by itself, which can still be read and copied; a file has room.
+    width = max(terminal().width, wide.measure(drawn).minimum) if wide.is_terminal else _WIDE
+    Console(width=width, highlight=False).print(drawn)
 
 
 def line(cells: Iterable[Any]) -> None:
@@ -93,13 +98,10 @@ def line(cells: Iterable[Any]) -> None:
 
 def facts(lines: Iterable[tuple[str, Any]]) -> None:
     """Prints what is known about one thing, a line for each; what is empty is left out."""
-    drawn = Table.grid(padding=(0, 2))
-    drawn.add_column(style="bold", no_wrap=True)
-    drawn.add_column(overflow="fold")
-    for name, value in lines:
-        if value is not None and value not in ("", ()):
-            drawn.add_row(name, shown(value))
-    terminal().print(drawn)
+    known = [(name, value) for name, value in lines if value is not None and value not in ("", ())]
+    width = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        terminal().print(Text.assemble((name.ljust(width), "bold"), "  ", shown(value)), soft_wrap=True)
 
 
 def body(text: str) -> None:

@@ -53,11 +53,13 @@ def resuming(
         lost_at = now if interruptions == 1 else lost_at
         wait = wait_before_next(interruptions, error)
         if ends is not None and now + wait >= ends:
-            raise error if isinstance(error, DeadlineExceeded) else _over()
+            raise _over(error)
         if error is not None and now - lost_at >= give_up_after.total_seconds():
             raise error
         caller.sleep(wait)
 
 
-def _over() -> DeadlineExceeded:
-    return DeadlineExceeded("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", "the time to wait is over")
+def _over(last: OctavoError | None) -> DeadlineExceeded:
+    """The end of the time to wait; it tells what kept the stream from going on, if that was not the time itself."""
+    why = "" if last is None or isinstance(last, DeadlineExceeded) else f" ({last.message})"
+    return DeadlineExceeded("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", f"the time to wait is over{why}")

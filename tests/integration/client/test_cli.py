@@ -1,11 +1,16 @@
 """The command line against a real server: what it sends, what it shows, and its exit status."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
 
+from deploy.local.instance import ROOT
 from octavo.domain import errors
 from octavo.domain.errors import Reason, Violation
 from octavo.v1 import api_key_service_pb2, job_service_pb2, registry_service_pb2, template_service_pb2
@@ -102,6 +107,7 @@ def test_errors_name_the_fields(octavo, server, refuse):
     done = octavo("send", "sms", "t", "0770090000x")
     assert done.exit_code == 3
     assert not done.stdout
+    assert "error: this is not accepted" in done.stderr
     assert "phone_number: has letters in it (RECIPIENT_LETTERS)" in done.stderr
     assert "personalisation[name]: is needed by the template" in done.stderr
     as_json = json.loads(octavo("send", "sms", "t", "0770090000x", "--json").stderr)
@@ -173,6 +179,50 @@ def test_lists_as_many_as_asked_for(octavo, server):
     assert len(asked) == 1
     assert asked[0].created_from.ToDatetime(tzinfo=UTC) == datetime(2026, 3, 1, tzinfo=UTC)
     assert "temporary-failure" in octavo("list", "--limit", 1).stdout
+
+
+def test_ids_and_times_are_whole_however_narrow_the_terminal_is(octavo, server):
+    found = notification("NOTIFICATION_STATUS_TEMPORARY_FAILURE") | {"id": "0198c0de-0000-7000-8000-000000000001"}
+    found |= {"reference": "r" * 50, "status_reason": "because " * 20}
+    server.methods["ListNotifications"] = lambda _, __: pb.ListNotificationsResponse(notifications=[found])
+    shown = octavo("list", COLUMNS="40").stdout
+    assert "0198c0de-0000-7000-8000-000000000001" in shown
+    assert "2026-03-01 09:30:00" in shown
+    assert "temporary-failure" in shown
+
+
+def test_watching_a_service_ends_well_when_its_time_is_over(octavo, server, hang):
+    def watch(_, context):
+        change = {"status": "NOTIFICATION_STATUS_SENDING", "at": NOW}
+        yield pb.WatchNotificationsResponse(notification_id="n1", change=change, resume_token="t1")
+        hang(context)
+
+    server.methods["WatchNotifications"] = watch
+    done = octavo("watch", "--timeout", "1s", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["change"]["status"] == "sending"
+    assert octavo("watch", "n1", "--timeout", "1s").exit_code == 7
+
+
+def test_an_interrupted_stream_says_how_to_go_on(server, hang, tmp_path):
+    def watch(_, context):
+        yield pb.WatchNotificationsResponse(notification_id="n1", change={"at": NOW}, resume_token="t1")
+        hang(context)
+
+    server.methods["WatchNotifications"] = watch
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    environment |= {"OCTAVO_ADDRESS": server.address, "OCTAVO_API_KEY": "the-key"}
+    command = [sys.executable, "-m", "octavo_cli", "watch"]
+    with subprocess.Popen(
+        command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert "n1" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, remarks = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "octavo watch --resume-token t1" in remarks
+    assert "Traceback" not in remarks
 
 
 def test_shows_one_message_with_its_history(octavo, server):
