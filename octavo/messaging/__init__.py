@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from octavo.topics import Outgoing
@@ -24,6 +25,15 @@ class Record:
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = field(default=())
     timestamp_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits on a topic: records that its consumers have not finished, and when the oldest was published (if known)."""
+
+    topic: str
+    records: int
+    oldest: datetime | None
 
 
 class Source(Protocol):

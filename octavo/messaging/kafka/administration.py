@@ -9,8 +9,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from octavo import topics
 from octavo.domain.errors import Unavailable
+from octavo.messaging.kafka.client import connected
 from octavo.messaging.kafka.size import largest_of
-from octavo.messaging.security import RECONNECT, KafkaSecurity
+from octavo.messaging.security import KafkaSecurity
 
 DEAD_RETENTION = timedelta(days=30)
 
@@ -66,13 +67,4 @@ def _options(name: str, partitions: int, replication: int, retention: timedelta)
 
 
 def _admin(bootstrap: str, security: KafkaSecurity) -> Any:
-    try:
-        return KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
-            client_id="octavo",
-            request_timeout_ms=10_000,
-            **RECONNECT,
-            **security.options(),
-        )
-    except KafkaError as error:
-        raise Unavailable(f"no broker answers: {type(error).__name__}") from error
+    return connected(KafkaAdminClient, bootstrap=bootstrap, security=security, request_timeout_ms=10_000)

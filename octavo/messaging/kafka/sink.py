@@ -14,8 +14,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from octavo.domain.errors import Unavailable
+from octavo.messaging.kafka.client import connected
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
-from octavo.messaging.security import RECONNECT, KafkaSecurity
+from octavo.messaging.security import KafkaSecurity
 from octavo.telemetry import metrics
 from octavo.topics import Outgoing
 
@@ -27,26 +28,22 @@ def producer(
     bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 2, delivery_seconds: float = DELIVERY_SECONDS
 ) -> Any:
     """A producer that waits for every in-sync replica. Raises Unavailable while no broker answers."""
-    try:
-        return KafkaProducer(
-            bootstrap_servers=bootstrap.split(","),
-            client_id="octavo",
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=linger_ms,
-            batch_size=256 * 1024,
-            max_request_size=LARGEST_DEAD,
-            # Metadata is fetched at the start: no later call waits long for it.
-            max_block_ms=2000,
-            request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - linger_ms - 1),
-            delivery_timeout_ms=int(delivery_seconds * 1000),
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-            **RECONNECT,
-            **security.options(),
-        )
-    except KafkaError as error:
-        raise Unavailable(f"no broker answers: {type(error).__name__}") from error
+    return connected(
+        KafkaProducer,
+        bootstrap=bootstrap,
+        security=security,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=linger_ms,
+        batch_size=256 * 1024,
+        max_request_size=LARGEST_DEAD,
+        # Metadata is fetched at the start: no later call waits long for it.
+        max_block_ms=2000,
+        request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - linger_ms - 1),
+        delivery_timeout_ms=int(delivery_seconds * 1000),
+        allow_auto_create_topics=False,
+        metrics_enabled=False,
+    )
 
 
 class KafkaSink:

@@ -15,7 +15,8 @@ from kafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from octavo.domain.errors import Unavailable
 from octavo.messaging import Partition, Record
-from octavo.messaging.security import RECONNECT, KafkaSecurity
+from octavo.messaging.kafka.client import connected
+from octavo.messaging.security import KafkaSecurity
 
 
 class KafkaSource:
@@ -115,27 +116,23 @@ class KafkaSource:
 
     def _open(self) -> Any:
         if self._consumer is None:
-            try:
-                self._consumer = KafkaConsumer(
-                    *self._topics,
-                    bootstrap_servers=self._bootstrap.split(","),
-                    client_id="octavo",
-                    group_id=self._group,
-                    enable_auto_commit=False,
-                    auto_offset_reset="earliest",
-                    allow_auto_create_topics=False,
-                    max_poll_records=self._at_most,
-                    fetch_max_wait_ms=100,
-                    # A member that is killed is missed after this; work in hand is published and committed far sooner.
-                    session_timeout_ms=10_000,
-                    heartbeat_interval_ms=2_000,
-                    max_poll_interval_ms=int(self._most_seconds * 1000),
-                    metrics_enabled=False,
-                    **RECONNECT,
-                    **self._security.options(),
-                )
-            except KafkaError as error:
-                raise Unavailable(f"no broker answers: {type(error).__name__}") from error
+            self._consumer = connected(
+                KafkaConsumer,
+                *self._topics,
+                bootstrap=self._bootstrap,
+                security=self._security,
+                group_id=self._group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                max_poll_records=self._at_most,
+                fetch_max_wait_ms=100,
+                # A member that is killed is missed after this; work in hand is published and committed far sooner.
+                session_timeout_ms=10_000,
+                heartbeat_interval_ms=2_000,
+                max_poll_interval_ms=int(self._most_seconds * 1000),
+                metrics_enabled=False,
+            )
         return self._consumer
 
     def _note_ownership(self, consumer: Any) -> None:
