@@ -36,6 +36,8 @@ class Topic(Generic[M]):
     name: str
     message: type[M]
     key: Callable[[M], bytes]
+    consumer: str
+    """The service that reads it, in a consumer group of this topic alone."""
     partitions: int = 8
     retention: timedelta = field(default=timedelta(days=7))
 
@@ -43,6 +45,11 @@ class Topic(Generic[M]):
     def dead(self) -> str:
         """The topic of its records that can't be handled."""
         return self.name + DEAD_SUFFIX
+
+    @property
+    def group(self) -> str:
+        """Its consumer group."""
+        return f"{self.consumer}.{self.name}"
 
     def decode(self, value: bytes | None) -> M:
         """The message in a record's value. Raises Malformed if it is not one."""
@@ -66,16 +73,16 @@ def _subject_of_receipt(message: ReceiptMessage) -> bytes:
     return message.notification_id or message.provider_reference.encode()
 
 
-DB_SMS = Topic("db-sms", NotificationMessage, _id_of_notification)
-DB_EMAIL = Topic("db-email", NotificationMessage, _id_of_notification)
-SEND_SMS = Topic("send-sms", NotificationMessage, _id_of_notification)
-SEND_EMAIL = Topic("send-email", NotificationMessage, _id_of_notification)
-BULK_SMS = Topic("bulk-sms", NotificationMessage, _id_of_notification)
-BULK_EMAIL = Topic("bulk-email", NotificationMessage, _id_of_notification)
-SMS = Topic("sms", NotificationMessage, _id_of_notification)
-EMAIL = Topic("email", NotificationMessage, _id_of_notification)
-JOBS = Topic("jobs", JobMessage, _id_of_job)
-RECEIPTS = Topic("receipts", ReceiptMessage, _subject_of_receipt)
+DB_SMS = Topic("db-sms", NotificationMessage, _id_of_notification, "persister")
+DB_EMAIL = Topic("db-email", NotificationMessage, _id_of_notification, "persister")
+SEND_SMS = Topic("send-sms", NotificationMessage, _id_of_notification, "dispatcher")
+SEND_EMAIL = Topic("send-email", NotificationMessage, _id_of_notification, "dispatcher")
+BULK_SMS = Topic("bulk-sms", NotificationMessage, _id_of_notification, "persister")
+BULK_EMAIL = Topic("bulk-email", NotificationMessage, _id_of_notification, "persister")
+SMS = Topic("sms", NotificationMessage, _id_of_notification, "dispatcher")
+EMAIL = Topic("email", NotificationMessage, _id_of_notification, "dispatcher")
+JOBS = Topic("jobs", JobMessage, _id_of_job, "persister")
+RECEIPTS = Topic("receipts", ReceiptMessage, _subject_of_receipt, "callbacks")
 
 ALL: tuple[Topic[Message], ...] = (
     DB_SMS, DB_EMAIL, SEND_SMS, SEND_EMAIL, BULK_SMS, BULK_EMAIL, SMS, EMAIL, JOBS, RECEIPTS,

@@ -59,6 +59,26 @@ RETRIES_FAILED = Counter(
     "notifications_retries_failed_total", "Notifications whose attempts are used up, by step.", ["step"]
 )
 
+BACKLOG_RECORDS = Gauge(
+    "notifications_backlog_records",
+    "Records on a topic that its consumers have not finished; of a dead-letter topic, all that are on it.",
+    ["topic"],
+)
+BACKLOG_AGE = Gauge(
+    "notifications_backlog_age_seconds",
+    "Age of the oldest record that its consumers have not finished, by topic.",
+    ["topic"],
+)
+ROWS = Gauge(
+    "notifications_rows",
+    "Rows that are not settled, by state: waiting (for their time or a worker), claimed, sending, pending, unconfirmed, and "
+    "held receipts.",
+    ["state"],
+)
+ROWS_AGE = Gauge(
+    "notifications_rows_age_seconds", "How long the oldest of these rows has been in its state.", ["state"]
+)
+
 SWEPT = Counter("notifications_swept_total", "What a sweep found and settled, by sweep.", ["sweep"])
 
 JOB_ROWS = Counter(
@@ -117,4 +137,10 @@ TO_FINAL_SECONDS = Histogram(
     "Seconds from acceptance to a final status, by type.",
     ["type"],
     buckets=TO_RECEIPT,
+)
+
+CERTIFICATE_EXPIRES = Gauge(
+    "notifications_certificate_expires_seconds",
+    "When a certificate that is shown expires, in seconds since 1970, by who shows it (api).",
+    ["shown_by"],
 )

@@ -15,7 +15,6 @@ from octavo.telemetry.measured import measured
 from octavo.topics import Outgoing
 from octavo.v1.messages_pb2 import ReceiptMessage
 
-GROUP = "callbacks.receipts"
 BATCH = 500
 HELD_EVERY_SECONDS = 1.0
 

@@ -18,7 +18,7 @@ from octavo.providers.sns_certificates import FetchedCertificates, LocalCertific
 from octavo.storage.engine import engine
 from octavo.topics import RECEIPTS
 from services.callbacks.doors import Door, SesDoor, SmsDoor
-from services.callbacks.handler import BATCH, GROUP, HeldReceipts, Mover
+from services.callbacks.handler import BATCH, HeldReceipts, Mover
 from services.callbacks.receiver import Receiver, ReceiverPart
 from services.callbacks.settings import ReceiverSettings
 
@@ -52,7 +52,9 @@ def handler(kafka: KafkaConnection, settings: DatabaseSettings) -> list[Part]:
 
     def consume(stop: Event) -> None:
         sink = KafkaSink(kafka.kafka_bootstrap, kafka.security())
-        source = KafkaSource(kafka.kafka_bootstrap, GROUP, [RECEIPTS.name], security=kafka.security(), at_most=BATCH)
+        source = KafkaSource(
+            kafka.kafka_bootstrap, RECEIPTS.group, [RECEIPTS.name], security=kafka.security(), at_most=BATCH
+        )
         Consumer(RECEIPTS, source, Mover(pool).move, sink).run(stop)
 
     return [ThreadPart("handler", consume), ThreadPart("held-receipts", HeldReceipts(pool).run)]

@@ -18,7 +18,6 @@ from services.persister.jobreader import JobReader
 from services.persister.jobsweeps import JobSweeps
 from services.persister.openjob import Files
 
-GROUP = "persister.jobs"
 CONNECTIONS = 3
 
 
@@ -42,7 +41,7 @@ def job_parts(settings: JobReaderSettings) -> list[Part]:
         settings.default_region,
     )
     reader = JobReader(pool, KafkaSink(settings.kafka_bootstrap, settings.security()), files)
-    source = KafkaSource(settings.kafka_bootstrap, GROUP, [JOBS.name], security=settings.security())
+    source = KafkaSource(settings.kafka_bootstrap, JOBS.group, [JOBS.name], security=settings.security())
 
     def consume(stop: Event) -> None:
         Consumer(JOBS, source, reader.hear, KafkaSink(settings.kafka_bootstrap, settings.security())).run(stop)

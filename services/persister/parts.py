@@ -5,7 +5,7 @@ from threading import Event
 
 from sqlalchemy import Engine
 
-from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
 from octavo.process import Part, ThreadPart
 from octavo.storage.engine import engine
@@ -14,6 +14,7 @@ from services.persister.due import Due
 from services.persister.persist import BATCH, Persister
 from services.persister.settings import PersisterSettings
 from services.persister.sweeps import SWEEPS, Sweeper
+from services.persister.watch import RowWatch, TopicWatch
 
 
 def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
@@ -21,7 +22,7 @@ def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
     topic = lane.persist
     source = KafkaSource(
         settings.kafka_bootstrap,
-        f"persister.{topic.name}",
+        topic.group,
         [topic.name],
         security=settings.security(),
         at_most=BATCH,
@@ -48,13 +49,23 @@ def sweep_parts(_settings: PersisterSettings, pool: Engine) -> list[Part]:
     return [ThreadPart(sweep.name, Sweeper(pool, sweep).run) for sweep in SWEEPS]
 
 
+def watch_parts(settings: PersisterSettings, pool: Engine) -> list[Part]:
+    """What tells of all that waits."""
+    backlog = KafkaBacklog(settings.kafka_bootstrap, settings.security())
+    return [ThreadPart("topic watch", TopicWatch(backlog).run), ThreadPart("row watch", RowWatch(pool).run)]
+
+
 TOPICS: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {
     lane.persist.name: lambda settings, pool, lane=lane: [lane_part(lane, settings, pool)]  # type: ignore[misc]
     for lane in LANES
 }
 """What the process can consume."""
 
-ROLES: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {"due": due_parts, "sweeps": sweep_parts}
+ROLES: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {
+    "due": due_parts,
+    "sweeps": sweep_parts,
+    "watch": watch_parts,
+}
 """What the process can do beside."""
 
 JOBS = "jobs"

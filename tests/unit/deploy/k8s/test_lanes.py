@@ -5,7 +5,6 @@ import pytest
 from octavo import topics
 from octavo.messaging.kafka.administration import DEAD_RETENTION
 from octavo.messaging.kafka.size import LARGEST, LARGEST_DEAD
-from services.callbacks.handler import GROUP
 from services.callbacks.parts import ROLES as CALLBACKS_ROLES
 from services.dispatcher.parts import TOPICS as DISPATCHER_TOPICS
 from services.persister.__main__ import chosen
@@ -71,9 +70,9 @@ def test_a_group_never_has_more_members_than_partitions(production):
 
 
 def test_scaling_looks_at_the_groups_of_the_code(production):
-    wanted = {f"persister-{lane.persist.name}": f"persister.{lane.persist.name}" for lane in topics.LANES}
-    wanted |= {f"dispatcher-{lane.send.name}": f"dispatcher.{lane.send.name}" for lane in topics.LANES}
-    wanted["callbacks-handler"] = GROUP
+    wanted = {f"persister-{lane.persist.name}": lane.persist.group for lane in topics.LANES}
+    wanted |= {f"dispatcher-{lane.send.name}": lane.send.group for lane in topics.LANES}
+    wanted["callbacks-handler"] = topics.RECEIPTS.group
     found = {}
     for item in production.of("ScaledObject"):
         (trigger,) = item["spec"]["triggers"]
@@ -106,6 +105,8 @@ def test_kafka_users_may_do_what_the_flow_needs_and_no_more(production):
     assert _allowed(production, "octavo-dispatcher") == dispatcher | {"dispatcher.": read}
     assert _allowed(production, "octavo-callbacks") == receipts
     assert _allowed(production, "octavo-api") == api
+    groups = dict.fromkeys(("persister.", "dispatcher.", "callbacks."), {"Describe"})
+    assert _allowed(production, "octavo-watch") == dict.fromkeys(topics.names(), read) | groups
     assert all(operations == {"Describe"} for operations in _allowed(production, "octavo-scaling").values())
 
 

@@ -1,0 +1,143 @@
+"""Members of groups, and messages on topics of a real broker."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from threading import Event, Thread
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+
+from deploy.local.instance import CACHE
+from deploy.local.stack import Stack
+from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.loop import Consumer
+from octavo.topics import Topic
+from octavo.v1.messages_pb2 import JobMessage
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Returns once the condition holds; fails after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+class Kafka:
+    """What the tests ask of a broker, through clients of their own."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def values(self, topic: str) -> list[bytes]:
+        """All that is on a topic."""
+        with closing(KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)) as consumer:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            ends = consumer.end_offsets(partitions)
+            found: list[bytes] = []
+            deadline = time.monotonic() + 30
+            while any(consumer.position(one) < ends[one] for one in partitions):
+                assert time.monotonic() < deadline
+                for records in consumer.poll(timeout_ms=200).values():
+                    found += [record.value for record in records]
+            return found
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """Where a group stands."""
+        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
+            offsets = admin.list_group_offsets([group])[group]
+        return {(one.topic, one.partition): told.offset for one, told in offsets.items() if told.offset >= 0}
+
+
+class Member:
+    """A consumer loop in a thread of its own, as a process has it."""
+
+    def __init__(self, consumer: Consumer[JobMessage]) -> None:
+        self.consumer = consumer
+        self.error: BaseException | None = None
+        self._stop = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends as SIGTERM ends a process."""
+        self._stop.set()
+        self.join()
+
+    def join(self) -> None:
+        """Waits for the end."""
+        self._thread.join(40)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self.consumer.run(self._stop)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            self.error = error
+
+
+@pytest.fixture
+def kafka(kafka_bootstrap: str) -> Kafka:
+    return Kafka(kafka_bootstrap)
+
+
+@pytest.fixture
+def group() -> str:
+    return f"group-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def closed_later() -> Iterator[Callable[..., object]]:
+    """`closed_later(thing)` is the thing, which is closed after the test."""
+    things: list[KafkaSource | KafkaSink] = []
+
+    def later(thing):
+        things.append(thing)
+        return thing
+
+    yield later
+    for thing in things:
+        thing.close()
+
+
+@pytest.fixture
+def job_topic(new_topic: Callable[..., str], kafka_bootstrap: str) -> Callable[..., Topic[JobMessage]]:
+    """`job_topic(partitions)` is a new topic of jobs, with its dead letters."""
+
+    def make(partitions: int = 1) -> Topic[JobMessage]:
+        topic = Topic(new_topic(partitions), JobMessage, lambda message: message.job_id, "test")
+        with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
+            admin.create_topics({topic.dead: {"num_partitions": 1, "replication_factor": 1}})
+        return topic
+
+    return make
+
+
+@pytest.fixture
+def members() -> Iterator[Callable[[Consumer[JobMessage]], Member]]:
+    """`members(consumer)` is a running member; it is stopped after the test if it still runs."""
+    started: list[Member] = []
+
+    def start(consumer: Consumer[JobMessage]) -> Member:
+        started.append(Member(consumer))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for member in started:
+        member.stop()
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Stack]:
+    """A broker of the module's own, which may be killed."""
+    with Stack(CACHE / f"test-{os.getpid()}-mortal", {"kafka"}, restart=False) as stack:
+        yield stack

@@ -1,0 +1,176 @@
+"""A broker that is not there yet, dies, is frozen, or comes back: what is lost (nothing), and who is told what."""
+
+import asyncio
+import uuid
+from contextlib import closing, suppress
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
+
+import pytest
+from kafka import KafkaAdminClient
+
+from octavo.domain.errors import Unavailable
+from octavo.messaging import Partition
+from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
+from octavo.messaging.publisher import NotSent
+from octavo.topics import Outgoing
+from tests.integration.messaging.conftest import Kafka, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def topic(mortal):
+    """A new topic on the mortal broker, which runs."""
+    name = f"test-{uuid.uuid4().hex}"
+    with closing(KafkaAdminClient(bootstrap_servers=mortal.kafka_bootstrap)) as admin:
+        admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}})
+    return name
+
+
+def test_no_broker_is_something_to_wait_for(closed_later, group):
+    member = closed_later(KafkaSource("127.0.0.1:9", group, ["topic"]))
+    threads = set(enumerate_threads())
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            member.poll(0.1)
+    # What was made in vain is taken apart.
+    assert set(enumerate_threads()) == threads
+    member.hold(0.1)
+    member.commit({Partition("topic", 0): 1})
+    assert not member.joined
+
+
+def test_a_sink_without_a_broker_says_so(closed_later):
+    threads = set(enumerate_threads())
+
+    with pytest.raises(Unavailable):
+        closed_later(KafkaSink("127.0.0.1:9")).publish([Outgoing("topic", b"", b"value")])
+
+    assert set(enumerate_threads()) == threads
+
+
+async def test_a_publisher_without_a_broker_is_unready_and_refuses_at_once():
+    publisher = KafkaPublisher("127.0.0.1:9", ["topic"])
+    await publisher.start()
+
+    assert publisher.unready()
+    async with asyncio.timeout(0.5):
+        with pytest.raises(NotSent) as refused:
+            await publisher.publish([Outgoing("topic", b"", b"value")])
+    assert refused.value.retry_after
+    await publisher.drain()
+
+
+def test_a_consumer_goes_on_where_it_was_when_its_broker_was_killed(mortal, topic, group, closed_later):
+    sink = closed_later(KafkaSink(mortal.kafka_bootstrap))
+    member = closed_later(KafkaSource(mortal.kafka_bootstrap, group, [topic]))
+    sink.publish([Outgoing(topic, b"", b"%d" % number) for number in range(10)])
+    seen: list[int] = []
+
+    def poll():
+        seen.extend(int(record.value) for record in member.poll(0.2))
+        return len(seen)
+
+    wait_for(lambda: poll() == 10)
+    member.commit({Partition(topic, 0): 10})
+
+    mortal.kill("kafka")
+    # Whatever it says, it says it without dying.
+    for _ in range(5):
+        with suppress(Unavailable):
+            assert member.poll(0.2) == []
+    with pytest.raises(Unavailable):
+        member.commit({Partition(topic, 0): 10})
+    mortal.start_program("kafka")
+
+    sink.publish([Outgoing(topic, b"", b"%d" % number) for number in range(10, 20)])
+    wait_for(lambda: poll() >= 20, seconds=60)
+    assert seen == list(range(20))
+    member.commit({Partition(topic, 0): 20})
+    assert Kafka(mortal.kafka_bootstrap).committed(group) == {(topic, 0): 20}
+
+
+def test_what_a_sink_holds_arrives_once_when_the_broker_is_back_in_time(mortal, topic, closed_later):
+    sink = closed_later(KafkaSink(mortal.kafka_bootstrap))
+    sink.publish([Outgoing(topic, b"", b"first")])
+    mortal.kill("kafka")
+    ended = Event()
+
+    def publish():
+        sink.publish([Outgoing(topic, b"", b"second")])
+        ended.set()
+
+    waiting = Thread(target=publish)
+    waiting.start()
+    assert not ended.wait(2)
+    mortal.start_program("kafka")
+    waiting.join(30)
+
+    assert ended.is_set()
+    assert Kafka(mortal.kafka_bootstrap).values(topic) == [b"first", b"second"]
+
+
+def test_a_sink_gives_up_and_works_again_when_the_broker_is_back(mortal, topic, closed_later):
+    sink = closed_later(KafkaSink(mortal.kafka_bootstrap))
+    sink.publish([Outgoing(topic, b"", b"first")])
+    mortal.kill("kafka")
+    with pytest.raises(Unavailable):
+        sink.publish([Outgoing(topic, b"", b"second")])
+    mortal.start_program("kafka")
+
+    def published():
+        try:
+            sink.publish([Outgoing(topic, b"", b"third")])
+        except Unavailable:
+            return False
+        return True
+
+    wait_for(published, seconds=60)
+    values = Kafka(mortal.kafka_bootstrap).values(topic)
+    assert values[0] == b"first"
+    assert values[-1] == b"third"
+
+
+@pytest.mark.parametrize("disturbance", ["kill", "pause"])
+async def test_no_acknowledgement_of_a_publisher_is_false(mortal, topic, disturbance):
+    publisher = KafkaPublisher(mortal.kafka_bootstrap, [topic])
+    await publisher.start()
+    acknowledged, refused = [], []
+    going_on = True
+
+    async def publish(worker):
+        number = 0
+        while going_on:
+            number += 1
+            value = b"%d-%d" % (worker, number)
+            try:
+                async with asyncio.timeout(20):
+                    await publisher.publish([Outgoing(topic, b"", value)])
+            except Unavailable:
+                refused.append(value)
+                await asyncio.sleep(0.05)
+            else:
+                acknowledged.append(value)
+
+    async def until(condition):
+        async with asyncio.timeout(60):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    workers = [asyncio.create_task(publish(worker)) for worker in range(20)]
+    await until(lambda: len(acknowledged) > 200)
+    await asyncio.to_thread(getattr(mortal, disturbance), "kafka")
+    before = len(acknowledged)
+    await until(lambda: refused)
+    await asyncio.to_thread(mortal.start_program if disturbance == "kill" else mortal.resume, "kafka")
+    await until(lambda: len(acknowledged) > before + 200)
+    going_on = False
+    await asyncio.gather(*workers)
+    await publisher.drain()
+
+    there = await asyncio.to_thread(Kafka(mortal.kafka_bootstrap).values, topic)
+    assert set(acknowledged) <= set(there)
+    # An acknowledged message is there once; idempotence keeps a retry inside the client from doubling it.
+    assert len(there) == len(set(there))

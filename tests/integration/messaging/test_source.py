@@ -1,0 +1,160 @@
+"""KafkaSource: from where it reads, what it commits, and how it stays a member of its group."""
+
+from contextlib import closing
+
+import pytest
+
+from octavo.messaging import Partition
+from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.topics import Outgoing
+from tests.integration.messaging.conftest import wait_for
+
+
+@pytest.fixture
+def sink(kafka_bootstrap, closed_later):
+    return closed_later(KafkaSink(kafka_bootstrap))
+
+
+@pytest.fixture
+def source(kafka_bootstrap, group, closed_later):
+    """`source(topic, …)` is a new member of the test's group."""
+    return lambda topic, **options: closed_later(KafkaSource(kafka_bootstrap, group, [topic], **options))
+
+
+def numbered(topic, count, first=0):
+    return [Outgoing(topic, str(number).encode(), b"%d" % number) for number in range(first, first + count)]
+
+
+def read(source, count):
+    """So many records, or more if they come together."""
+    records = []
+
+    def enough():
+        records.extend(source.poll(0.2))
+        return len(records) >= count
+
+    wait_for(enough)
+    return records
+
+
+def values(records):
+    return [int(record.value) for record in records]
+
+
+def test_reads_what_was_published_in_order_and_whole(source, sink, new_topic):
+    topic = new_topic()
+    sink.publish([Outgoing(topic, b"key", b"first", (("trace", b"1"),)), Outgoing(topic, b"", b"second")])
+
+    first, second = read(source(topic), 2)
+
+    assert (first.partition, first.offset, first.key, first.value) == (Partition(topic, 0), 0, b"key", b"first")
+    assert first.headers == (("trace", b"1"),)
+    assert first.timestamp_ms > 1_600_000_000_000
+    assert (second.offset, second.key, second.value) == (1, b"", b"second")
+
+
+def test_resumes_where_the_group_committed(source, sink, kafka, group, new_topic):
+    topic = new_topic()
+    sink.publish(numbered(topic, 10))
+    first = source(topic)
+    assert values(read(first, 10)) == list(range(10))
+    first.commit({Partition(topic, 0): 4})
+    first.close()
+
+    assert kafka.committed(group) == {(topic, 0): 4}
+    assert values(read(source(topic), 6)) == list(range(4, 10))
+
+
+def test_commits_nothing_by_itself(source, sink, kafka, group, new_topic):
+    topic = new_topic()
+    sink.publish(numbered(topic, 10))
+    first = source(topic)
+    read(first, 10)
+    first.close()
+
+    assert kafka.committed(group) == {}
+    assert values(read(source(topic), 10)) == list(range(10))
+
+
+def test_yields_at_most_what_it_is_told(source, sink, new_topic):
+    topic = new_topic()
+    sink.publish(numbered(topic, 25))
+    member = source(topic, at_most=10)
+    batches = []
+
+    def all_there():
+        batches.append(member.poll(0.2))
+        return sum(map(len, batches)) == 25
+
+    wait_for(all_there)
+
+    assert max(map(len, batches)) == 10
+    assert values(record for batch in batches for record in batch) == list(range(25))
+
+
+def test_what_left_to_another_member_is_not_committed_over_it(source, sink, kafka, group, new_topic):
+    topic = new_topic(2)
+    sink.publish(numbered(topic, 100))
+    first = source(topic)
+    read(first, 100)
+    second = source(topic)
+    wait_for(lambda: (first.poll(0.1), second.poll(0.1)) and len(second.owned()) == 1 == len(first.owned()))
+    (gone,), (kept,) = second.owned(), first.owned()
+    second.commit({gone: 3})
+
+    first.commit({gone: 50, kept: 7})
+
+    assert kafka.committed(group) == {(gone.topic, gone.number): 3, (kept.topic, kept.number): 7}
+
+
+def test_a_member_that_leaves_is_replaced_at_once(source, sink, new_topic):
+    topic = new_topic(2)
+    first, second = source(topic), source(topic)
+    wait_for(lambda: (first.poll(0.1), second.poll(0.1)) and len(second.owned()) == 1 == len(first.owned()))
+
+    first.close()
+
+    # A member that is lost is missed after ten seconds; one that says goodbye is not waited for.
+    wait_for(lambda: (second.poll(0.1), 1) and len(second.owned()) == 2, seconds=8)
+
+
+def test_who_holds_longer_than_a_poll_may_take_stays_a_member(source, sink, kafka, group, new_topic):
+    topic = new_topic()
+    sink.publish(numbered(topic, 5))
+    member = source(topic, most_seconds=3)
+    read(member, 5)
+    sink.publish(numbered(topic, 5, first=5))
+
+    member.hold(5)
+
+    assert member.owned() == {Partition(topic, 0)}
+    member.commit({Partition(topic, 0): 5})
+    assert kafka.committed(group) == {(topic, 0): 5}
+    # Nothing was read meanwhile, and nothing is left out or comes twice.
+    assert values(read(member, 5)) == [5, 6, 7, 8, 9]
+
+
+def test_what_comes_in_while_it_holds_waits_for_the_next_poll(source, sink, new_topic):
+    topic = new_topic(2)
+    sink.publish(numbered(topic, 100))
+    first, second = source(topic), source(topic)
+    seen = read(first, 100)
+    wait_for(lambda: (first.hold(0.1), second.poll(0.1)) and len(second.owned()) == 1)
+    (gone,) = second.owned()
+    second.close()
+
+    # It gets the partition back in the middle of a hold: nobody has committed, so its records come again.
+    wait_for(lambda: (first.hold(0.1), 1) and len(first.owned()) == 2)
+
+    wanted, again = {record for record in seen if record.partition == gone}, set()
+
+    def all_again():
+        again.update(first.poll(0.2))
+        return again >= wanted
+
+    wait_for(all_again)
+
+
+def test_closes_though_it_was_never_opened(group):
+    with closing(KafkaSource("127.0.0.1:9", group, ["topic"])) as member:
+        assert member.owned() == frozenset()
