@@ -126,7 +126,27 @@ def prometheus_rule() -> str:
     return "# Made from deploy/alerts/rules.yaml by `make docs`.\n" + yaml.safe_dump(item, sort_keys=False, width=1000)
 
 
+def errors() -> str:
+    """docs/errors.md: every reason that an error can give, with the status of the call."""
+    from octavo.domain.reason import Reason
+
+    lines = [
+        "# Errors",
+        "",
+        "Every error of Octavo's carries a `google.rpc.ErrorInfo` of the domain `octavo` with one of these reasons. What is",
+        "wrong with fields is in a `BadRequest`, with a reason for each field; a limit adds `QuotaFailure` and `RetryInfo`,",
+        "what is away adds `RetryInfo`. Problems of the rows of a CSV job have the same reasons. What gRPC refuses by itself",
+        "(an unknown method, a message above 4 MiB, a deadline that passed) has none.",
+        "",
+        "| reason | status | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{reason}` | `{reason.status}` | {reason.meaning} |" for reason in Reason]
+    return "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/errors.md": errors,
     "docs/statuses.md": statuses,
     "docs/topics.md": topics,
     "docs/operations/metrics.md": metrics,

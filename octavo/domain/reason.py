@@ -5,25 +5,34 @@ from typing import Self
 
 
 class Reason(StrEnum):
-    """The `reason` of the ErrorInfo that each error carries; `meaning` explains it in one line."""
+    """The `reason` of the ErrorInfo that each error carries; `meaning` explains it in one line.
+
+    `status` is the gRPC status that a call with this error ends with.
+    """
 
     meaning: str
+    status: str
 
-    def __new__(cls, value: str, meaning: str) -> Self:
-        """A member whose value is its name, with its meaning beside it."""
+    def __new__(cls, value: str, meaning: str, status: str = "INVALID_ARGUMENT") -> Self:
+        """A member whose value is its name, with its meaning and status beside it."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
+        member.status = status
         return member
 
     # Who is calling.
-    UNAUTHENTICATED = "UNAUTHENTICATED", "No API key, or none that is in force."
-    FORBIDDEN = "FORBIDDEN", "The key is valid, but not for this call."
-    SERVICE_SUSPENDED = "SERVICE_SUSPENDED", "The service is suspended: it may look things up, but not send."
+    UNAUTHENTICATED = "UNAUTHENTICATED", "No API key, or none that is in force.", "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN", "The key is valid, but not for this call.", "PERMISSION_DENIED"
+    SERVICE_SUSPENDED = (
+        "SERVICE_SUSPENDED",
+        "The service is suspended: it may look things up, but not send.",
+        "PERMISSION_DENIED",
+    )
 
     # What is asked for.
-    NOT_FOUND = "NOT_FOUND", "There is no such thing among those of the service."
-    ALREADY_EXISTS = "ALREADY_EXISTS", "Something else has this name already."
+    NOT_FOUND = "NOT_FOUND", "There is no such thing among those of the service.", "NOT_FOUND"
+    ALREADY_EXISTS = "ALREADY_EXISTS", "Something else has this name already.", "ALREADY_EXISTS"
     INVALID_ARGUMENT = "INVALID_ARGUMENT", "A field breaks a rule that has no reason of its own."
     MISSING_FIELD = "MISSING_FIELD", "A field that is needed is empty."
     INVALID_ID = "INVALID_ID", "The id is not a UUID."
@@ -43,10 +52,18 @@ class Reason(StrEnum):
     HEADER_INJECTION = "HEADER_INJECTION", "A line break or control character where a single line is needed."
 
     # Templates and personalisation.
-    UNKNOWN_TEMPLATE = "UNKNOWN_TEMPLATE", "The service has no such template."
-    VERSION_MISMATCH = "VERSION_MISMATCH", "The template was changed in the meantime: expected_version is not current."
+    UNKNOWN_TEMPLATE = "UNKNOWN_TEMPLATE", "The service has no such template.", "NOT_FOUND"
+    VERSION_MISMATCH = (
+        "VERSION_MISMATCH",
+        "The template was changed in the meantime: expected_version is not current.",
+        "FAILED_PRECONDITION",
+    )
     WRONG_TEMPLATE_TYPE = "WRONG_TEMPLATE_TYPE", "An SMS template for an email, or the reverse."
-    ARCHIVED_TEMPLATE = "ARCHIVED_TEMPLATE", "The template is archived: it sends nothing any more."
+    ARCHIVED_TEMPLATE = (
+        "ARCHIVED_TEMPLATE",
+        "The template is archived: it sends nothing any more.",
+        "FAILED_PRECONDITION",
+    )
     MISSING_PERSONALISATION = "MISSING_PERSONALISATION", "A placeholder of the template got no value."
     CONTENT_TOO_LONG = "CONTENT_TOO_LONG", "The text is longer than its channel carries."
     EMPTY_CONTENT = "EMPTY_CONTENT", "There is no text to send."
@@ -61,26 +78,38 @@ class Reason(StrEnum):
     RECIPIENT_PREMIUM_RATE = "RECIPIENT_PREMIUM_RATE", "A premium-rate, shared-cost or personal number."
     RECIPIENT_SATELLITE = "RECIPIENT_SATELLITE", "A satellite or international-network number."
     RECIPIENT_NO_TEXTS = "RECIPIENT_NO_TEXTS", "A number of a kind that takes no text messages."
-    RECIPIENT_NOT_ALLOWED = "RECIPIENT_NOT_ALLOWED", "A trial service or a team key reaches its guest list only."
+    RECIPIENT_NOT_ALLOWED = (
+        "RECIPIENT_NOT_ALLOWED",
+        "A trial service or a team key reaches its guest list only.",
+        "PERMISSION_DENIED",
+    )
 
     # Sending, again and later.
     REQUEST_ID_NOT_UUID7 = "REQUEST_ID_NOT_UUID7", "The request_id is not a UUIDv7."
     REQUEST_ID_OUT_OF_RANGE = "REQUEST_ID_OUT_OF_RANGE", "The request_id is over 24 h old, or over 5 minutes ahead."
-    REQUEST_ID_REUSED = "REQUEST_ID_REUSED", "The request_id was used before with another content."
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED", "The request_id was used before with another content.", "ALREADY_EXISTS"
     SEND_AT_OUT_OF_RANGE = "SEND_AT_OUT_OF_RANGE", "send_at is in the past, or more than 14 days ahead."
     UNKNOWN_REPLY_TO = "UNKNOWN_REPLY_TO", "reply_to is not one of the service's addresses."
     UNKNOWN_SMS_SENDER = "UNKNOWN_SMS_SENDER", "sms_sender is not one of the service's senders."
-    NOT_CANCELLABLE = "NOT_CANCELLABLE", "A provider has it, or may have it, or it is settled."
+    NOT_CANCELLABLE = "NOT_CANCELLABLE", "A provider has it, or may have it, or it is settled.", "FAILED_PRECONDITION"
 
     # Limits.
-    DAILY_LIMIT_EXCEEDED = "DAILY_LIMIT_EXCEEDED", "The service's allowance for the day is used up."
-    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED", "More calls in a minute than the service may make."
-    TOO_MANY_STREAMS = "TOO_MANY_STREAMS", "The service has as many open streams as it may."
+    DAILY_LIMIT_EXCEEDED = (
+        "DAILY_LIMIT_EXCEEDED",
+        "The service's allowance for the day is used up.",
+        "RESOURCE_EXHAUSTED",
+    )
+    RATE_LIMIT_EXCEEDED = (
+        "RATE_LIMIT_EXCEEDED",
+        "More calls in a minute than the service may make.",
+        "RESOURCE_EXHAUSTED",
+    )
+    TOO_MANY_STREAMS = "TOO_MANY_STREAMS", "The service has as many open streams as it may.", "RESOURCE_EXHAUSTED"
 
     # CSV jobs.
-    UNKNOWN_JOB = "UNKNOWN_JOB", "The service has no such job."
-    FILE_NOT_FOUND = "FILE_NOT_FOUND", "There is no such file."
-    FILE_CHANGED = "FILE_CHANGED", "The file was replaced after the job was created."
+    UNKNOWN_JOB = "UNKNOWN_JOB", "The service has no such job.", "NOT_FOUND"
+    FILE_NOT_FOUND = "FILE_NOT_FOUND", "There is no such file.", "NOT_FOUND"
+    FILE_CHANGED = "FILE_CHANGED", "The file was replaced after the job was created.", "FAILED_PRECONDITION"
     FILE_EMPTY = "FILE_EMPTY", "The file has no header, or no row below it."
     FILE_TOO_LARGE = "FILE_TOO_LARGE", "The file is larger than a job may be."
     FILE_UNREADABLE = "FILE_UNREADABLE", "The file's encoding or quoting can't be read."
@@ -91,9 +120,14 @@ class Reason(StrEnum):
     CELL_TOO_LONG = "CELL_TOO_LONG", "The cell is longer than any message."
 
     # Octavo's own state.
-    QUEUE_UNAVAILABLE = "QUEUE_UNAVAILABLE", "Kafka does not acknowledge: nothing was accepted, try again."
-    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE", "PostgreSQL does not answer, and this call needs it."
-    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The store of uploaded files does not answer."
-    UNAVAILABLE = "UNAVAILABLE", "Something Octavo needs does not answer: try again."
-    SHUTTING_DOWN = "SHUTTING_DOWN", "This process is stopping: another one answers."
-    OVERLOADED = "OVERLOADED", "Too much is in flight: try again."
+    QUEUE_UNAVAILABLE = (
+        "QUEUE_UNAVAILABLE",
+        "Kafka does not acknowledge: nothing was accepted, try again.",
+        "UNAVAILABLE",
+    )
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE", "PostgreSQL does not answer, and this call needs it.", "UNAVAILABLE"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The store of uploaded files does not answer.", "UNAVAILABLE"
+    UNAVAILABLE = "UNAVAILABLE", "Something Octavo needs does not answer: try again.", "UNAVAILABLE"
+    SHUTTING_DOWN = "SHUTTING_DOWN", "This process is stopping: another one answers.", "UNAVAILABLE"
+    OVERLOADED = "OVERLOADED", "Too much is in flight: try again.", "UNAVAILABLE"
+    INTERNAL = "INTERNAL", "A fault of Octavo's own: `error_id` finds it in the logs.", "INTERNAL"

@@ -59,7 +59,8 @@ def answer(error: errors.OctavoError) -> Answer:
 
 def internal(error_id: str) -> Answer:
     """The answer to what should never happen: an id to find it by in the logs, and nothing else."""
-    return _answer(grpc.StatusCode.INTERNAL, f"internal error {error_id}".strip(), [])
+    packed = [_info(Reason.INTERNAL, {"error_id": error_id} if error_id else {})]
+    return _answer(grpc.StatusCode.INTERNAL, f"internal error {error_id}".strip(), packed)
 
 
 def _answer(code: grpc.StatusCode, message: str, packed: list[Message]) -> Answer:

@@ -24,6 +24,7 @@ from deploy.local.instance import ROOT
 from deploy.local.stack import Stack
 from octavo.domain.ids import uuid7
 from octavo.domain.notification import Status
+from octavo.domain.reason import Reason
 from octavo.storage import columns
 from octavo.storage.engine import engine as make_engine
 from octavo.storage.errors import transaction
@@ -73,6 +74,8 @@ def _refused() -> Iterator[Refusal]:
                 refusal.reason, refusal.metadata = info.reason, dict(info.metadata)
             elif packed.Unpack(request):
                 refusal.violations = {one.field: one.reason for one in request.field_violations}
+    # As docs/errors.md says, whatever the test is about.
+    assert Reason[refusal.reason].status == refusal.code
 
 
 @pytest.fixture
