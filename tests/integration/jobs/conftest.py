@@ -26,6 +26,9 @@ from octavo.storage.insert import Inserted, insert_notifications
 from octavo.storage.jobs import NewJob, create_job
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage
+from tests.integration.jobs.served import job_bucket, job_database, job_stack, new_team, team
+
+__all__ = ["job_bucket", "job_database", "job_stack", "new_team", "team"]
 
 LIMIT = 250_000
 
