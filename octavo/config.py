@@ -119,7 +119,10 @@ def variable(kind: type[Settings], name: str) -> str:
 
 
 def _fault(kind: type[Settings], item: dict[str, Any]) -> str:
-    place = str(item["loc"][0]) if item["loc"] else kind.__name__
-    name = place if place.isupper() else variable(kind, place)
     message = "is not set" if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
+    if not item["loc"]:
+        # What is wrong with several variables together names them itself.
+        return message
+    place = str(item["loc"][0])
+    name = place if place.isupper() else variable(kind, place)
     return f"{name}: {message}"

@@ -54,7 +54,7 @@ def _values() -> Mapping[str, Mapping[str, str]]:
     }
     password = made["database_password"]
     # The broker of this overlay asks for none; the pods have one all the same, as in production.
-    of_kafka = {f"octavo-{service}": {"password": secrets.token_urlsafe(24)} for service in _SERVICES}
+    of_kafka = {f"octavo-{service}": {"password": secrets.token_urlsafe(24)} for service in _USERS}
     return {
         **of_kafka,
         "octavo-database": {"url": f"postgresql://octavo:{password}@postgres:5432/octavo", "password": password},
@@ -76,4 +76,4 @@ def _values() -> Mapping[str, Mapping[str, str]]:
     }
 
 
-_SERVICES = ("api", "persister", "dispatcher", "callbacks")
+_USERS = ("api", "persister", "watch", "dispatcher", "callbacks")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 import structlog
@@ -14,7 +13,9 @@ from grpc_reflection.v1alpha import reflection
 from services.api.authentication import Authenticator
 from services.api.caller import CallerKind
 from services.api.calls import handlers
+from services.api.probed import health_alone
 from services.api.settings import ApiSettings
+from services.api.tls import credentials
 
 log = structlog.get_logger()
 
@@ -52,6 +53,7 @@ class GrpcServer:
         self._unready = unready
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._probed: grpc.aio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self.port = 0
 
@@ -68,9 +70,11 @@ class GrpcServer:
             names = [served.descriptor.full_name for served in self._services]
             reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         address = f"{self._settings.api_host}:{self._settings.api_port}"
-        credentials = _credentials(self._settings)
-        self.port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+        secure = credentials(self._settings.tls_files())
+        self.port = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
         await server.start()
+        if self._settings.health_port:
+            self._probed = await health_alone(self._health, f"{self._settings.ops_host}:{self._settings.health_port}")
         self._server = server
         self._watch = asyncio.create_task(self._tell_health())
         log.info("serving", address=self._settings.api_host, port=self.port)
@@ -87,6 +91,8 @@ class GrpcServer:
         await asyncio.sleep(self._settings.drain_delay_seconds)
         if self._server:
             await self._server.stop(GRACE_SECONDS)
+        if self._probed:
+            await self._probed.stop(0)
 
     async def _tell_health(self) -> None:
         """Until what it needs is there for the first time: later absences are each call's own answer."""
@@ -112,11 +118,3 @@ def _options(settings: ApiSettings) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
-
-
-def _credentials(settings: ApiSettings) -> grpc.ServerCredentials | None:
-    if not settings.tls_cert_file:
-        return None
-    authority = Path(settings.tls_client_ca_file).read_bytes() if settings.tls_client_ca_file else None
-    pair = (Path(settings.tls_key_file).read_bytes(), Path(settings.tls_cert_file).read_bytes())
-    return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)

@@ -1,10 +1,13 @@
 """What the api is configured by."""
 
+from datetime import UTC, datetime
+
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from octavo.config import DatabaseSettings, OpsSettings, SealingSettings
 from octavo.messaging.security import KafkaConnection
 from octavo.objects import StoreSettings
+from services.api.tls import Files
 
 LEAST_ADMIN_KEY = 32
 
@@ -25,6 +28,9 @@ class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnectio
     tls_key_file: str = Field(default="", description="Private key of that certificate, PEM.")
     tls_client_ca_file: str = Field(
         default="", description="Authority of the clients' certificates, PEM; clients must have one when set."
+    )
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="Port on which health alone is told, without TLS, for probes; 0 is none."
     )
     most_calls: int = Field(default=2_000, ge=1, description="Calls under way at once; more are refused.")
     connection_age_seconds: int = Field(
@@ -51,4 +57,11 @@ class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnectio
             raise ValueError("OCTAVO_TLS_CERT_FILE and OCTAVO_TLS_KEY_FILE go together")
         if self.tls_client_ca_file and not self.tls_cert_file:
             raise ValueError("OCTAVO_TLS_CLIENT_CA_FILE needs OCTAVO_TLS_CERT_FILE")
+        if files := self.tls_files():
+            # Read here, so that a bad certificate is reported with all else that is misconfigured.
+            files.read(datetime.now(UTC))
         return self
+
+    def tls_files(self) -> Files | None:
+        """Where the certificate, its key and the clients' authority are; None without TLS."""
+        return Files.of(self.tls_cert_file, self.tls_key_file, self.tls_client_ca_file)

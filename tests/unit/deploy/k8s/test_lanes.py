@@ -105,7 +105,7 @@ def test_kafka_users_may_do_what_the_flow_needs_and_no_more(production):
     assert _allowed(production, "octavo-dispatcher") == dispatcher | {"dispatcher.": read}
     assert _allowed(production, "octavo-callbacks") == receipts
     assert _allowed(production, "octavo-api") == api
-    groups = dict.fromkeys(("persister.", "dispatcher.", "callbacks."), {"Describe"})
+    groups = {prefix: {"Describe"} for prefix in ("persister.", "dispatcher.", "callbacks.")}
     assert _allowed(production, "octavo-watch") == dict.fromkeys(topics.names(), read) | groups
     assert all(operations == {"Describe"} for operations in _allowed(production, "octavo-scaling").values())
 

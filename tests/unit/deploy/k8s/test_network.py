@@ -73,7 +73,7 @@ def test_the_flow_has_its_paths_and_no_others(local):
     assert postgres == everyone - backing - {"create-topics", "callbacks-receiver"}
     assert simulator == {name for name in everyone if name.startswith("dispatcher-")}
     assert receipts == {"simulator"}
-    assert {name for name in everyone if _flows(local, pods, name, "s3", 8000)} == {"persister-jobs"}
+    assert {name for name in everyone if _flows(local, pods, name, "s3", 8000)} == {"api", "persister-jobs"}
     # Nothing inside calls the api.
     assert not any(_flows(local, pods, name, "api", 50051) for name in everyone)
 
@@ -81,7 +81,7 @@ def test_the_flow_has_its_paths_and_no_others(local):
 def test_only_those_who_need_it_reach_the_internet(manifests, pods):
     reaching = {name for name, labels in pods.items() if _permitted(manifests, "Egress", labels, WORLD, 443, OWN)}
     # Receipts of SNS are verified with certificates of AWS, and CSV files lie in S3.
-    others = {"callbacks-receiver", "persister-jobs"}
+    others = {"callbacks-receiver", "persister-jobs", "api"}
     assert reaching == {name for name in pods if name.startswith("dispatcher-")} | others
 
 

@@ -19,6 +19,7 @@ from services.persister.__main__ import chosen
 from services.persister.jobparts import JobReaderSettings
 from services.persister.parts import JOBS
 from services.persister.settings import PersisterSettings
+from tests.certificates import Authority
 
 MODULES: dict[str, Callable[[list[str]], list[type[Settings]]]] = {
     "octavo.storage": lambda _: [DatabaseSettings],
@@ -71,6 +72,25 @@ def _given(manifests, pod, container):
     return variables, secrets
 
 
+def _mounted(pod, container, variables, kinds):
+    """The variables that name a file of a Secret, with that file: it must be mounted there."""
+    secrets = {volume["name"]: volume["secret"] for volume in pod["volumes"] if "secret" in volume}
+    there = {
+        f"{mount['mountPath']}/{item['path']}": item["path"]
+        for mount in container["volumeMounts"]
+        if mount["name"] in secrets
+        for item in secrets[mount["name"]]["items"]
+    }
+    # The configuration that all share names the authorities of both; a container has those that it needs.
+    needed_by = {"OCTAVO_KAFKA_CA_FILE": KafkaConnection, "PGSSLROOTCERT": DatabaseSettings}
+    return {
+        name: there[value]
+        for name, value in variables.items()
+        if value.startswith("/run/secrets/") and not value.startswith("/run/secrets/octavo")
+        if name not in needed_by or any(issubclass(kind, needed_by[name]) for kind in kinds)
+    }
+
+
 def _containers(manifests):
     for item in manifests.of("Deployment", "Job"):
         if item["metadata"].get("labels", {}).get("app.kubernetes.io/name") == "octavo":
@@ -80,6 +100,10 @@ def _containers(manifests):
 
 @pytest.mark.asked("C6")
 def test_every_container_is_configured_as_its_program_wants(manifests, monkeypatch, tmp_path):
+    authority = Authority()
+    certificates = dict(zip(("tls.crt", "tls.key"), authority.vouches_for("api").write(tmp_path), strict=True))
+    certificates |= {name: tmp_path / name for name in ("ca.crt", "sns.pem")}
+    (tmp_path / "ca.crt").write_bytes(authority.chain)
     checked = 0
     for number, (pod, container) in enumerate(_containers(manifests)):
         variables, secrets = _given(manifests, pod, container)
@@ -95,9 +119,12 @@ def test_every_container_is_configured_as_its_program_wants(manifests, monkeypat
         for name in secrets:
             (folder / name).write_text(_secret(name))
         python, option, module, *_ = container["command"]
+        kinds = MODULES[module](container.get("args", []))
+        for name, file in _mounted(pod, container, variables, kinds).items():
+            monkeypatch.setenv(name, str(certificates[file]))
         assert (python, option) == ("python", "-m")
         # It would end with status 78 if a variable were missing or malformed.
-        load(*MODULES[module](container.get("args", [])))
+        load(*kinds)
         checked += 1
     assert checked > 30
 
@@ -160,5 +187,7 @@ def test_ports_are_those_of_the_configuration(manifests):
         assert ports["ops"] == variables["OCTAVO_OPS_PORT"]
         if "grpc" in ports:
             assert ports["grpc"] == variables["OCTAVO_API_PORT"]
+            assert ports["health"] == variables["OCTAVO_HEALTH_PORT"]
+            assert str(container["readinessProbe"]["grpc"]["port"]) == ports["health"]
         if "receipts" in ports:
             assert ports["receipts"] == variables["OCTAVO_RECEIPTS_PORT"]
