@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -107,47 +106,55 @@ def new_template(database: Database) -> Callable[..., str]:
     return make
 
 
+class ApiProcess:
+    """Another process of the api, on the same Kafka and PostgreSQL."""
+
+    def __init__(self, stack: Stack, log: Path, **environment: str) -> None:
+        self.port = _free_port()
+        self._log = log
+        ports = {"OCTAVO_API_PORT": str(self.port), "OCTAVO_OPS_PORT": str(_free_port())}
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.api"],
+                cwd=ROOT,
+                env={**os.environ, **stack.environment, **ports, **environment},
+                stdout=out,
+                stderr=out,
+            )
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
+        self.stub = NotificationServiceStub(self.channel)
+
+    def wait(self) -> None:
+        """Until it listens."""
+        try:
+            grpc.channel_ready_future(self.channel).result(timeout=60)
+        except grpc.FutureTimeoutError:
+            pytest.fail(self._log.read_text())
+
+    def stop(self) -> None:
+        """Drains it. It must end well. Harmless to repeat."""
+        self.process.terminate()
+        assert self.process.wait(timeout=40) == 0, self._log.read_text()
+
+
 @pytest.fixture
-def more_processes(stack: Stack, tmp_path: Path) -> Iterator[Callable[[int], list[NotificationServiceStub]]]:
-    """`more_processes(3)` starts so many processes of the api on the same Kafka and PostgreSQL."""
-    with _processes(stack, tmp_path) as start:
-        yield start
+def more_processes(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., list[ApiProcess]]]:
+    """`more_processes(3, **environment)` starts so many more processes of the api."""
+    running: list[ApiProcess] = []
 
+    def start(count: int, **environment: str) -> list[ApiProcess]:
+        new = [ApiProcess(stack, tmp_path / f"api-{len(running) + i}.log", **environment) for i in range(count)]
+        running.extend(new)
+        for one in new:
+            one.wait()
+        return new
 
-@contextmanager
-def _processes(stack: Stack, logs: Path) -> Iterator[Callable[[int], list[NotificationServiceStub]]]:
-    running: list[tuple[subprocess.Popen[bytes], grpc.Channel, Path]] = []
-
-    def start(count: int) -> list[NotificationServiceStub]:
-        for _ in range(count):
-            port = _free_port()
-            log = logs / f"api-{len(running)}.log"
-            environment = {
-                **os.environ,
-                **stack.environment,
-                "OCTAVO_API_PORT": str(port),
-                "OCTAVO_OPS_PORT": "0",
-            }
-            with log.open("wb") as out:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "services.api"], cwd=ROOT, env=environment, stdout=out, stderr=out
-                )
-            running.append((process, grpc.insecure_channel(f"127.0.0.1:{port}"), log))
-        for _, channel, log in running[-count:]:
-            try:
-                grpc.channel_ready_future(channel).result(timeout=60)
-            except grpc.FutureTimeoutError:
-                pytest.fail(log.read_text())
-        return [NotificationServiceStub(channel) for _, channel, _ in running[-count:]]
-
-    try:
-        yield start
-    finally:
-        for process, channel, _ in running:
-            channel.close()
-            process.terminate()
-        for process, _, log in running:
-            assert process.wait(timeout=40) == 0, log.read_text()
+    yield start
+    for one in running:
+        one.channel.close()
+        one.process.terminate()
+    for one in running:
+        one.stop()
 
 
 def _free_port() -> int:

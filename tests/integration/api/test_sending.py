@@ -206,14 +206,14 @@ class TestRepeating:
         first = tenant.call("SendSms", request)
         until(lambda: rows_of(database, tenant) == 1)
         # A process that remembers nothing of the first call.
-        tenant.stub = more_processes(1)[0]
+        tenant.stub = more_processes(1)[0].stub
         assert tenant.call("SendSms", request) == first
 
     def test_another_content_is_refused_at_once_and_later(self, new_tenant, more_processes, database):
         tenant = new_tenant()
         chosen = request_id(age=5)
         first = tenant.send(request_id=chosen)
-        for stub in (tenant.stub, more_processes(1)[0]):
+        for stub in (tenant.stub, more_processes(1)[0].stub):
             until(lambda: rows_of(database, tenant) == 1)
             tenant.stub = stub
             for other in ({"reference": "other"}, {"phone_number": "07700 900002"}):
