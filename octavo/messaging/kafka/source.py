@@ -16,6 +16,7 @@ from kafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from octavo.domain.errors import Unavailable
 from octavo.messaging import Partition, Record
 from octavo.messaging.kafka.client import connected
+from octavo.messaging.kafka.rejoin import remember_rejoins
 from octavo.messaging.security import KafkaSecurity
 
 
@@ -131,8 +132,11 @@ class KafkaSource:
                 session_timeout_ms=10_000,
                 heartbeat_interval_ms=2_000,
                 max_poll_interval_ms=int(self._most_seconds * 1000),
+                # New partitions are read after this at the latest.
+                metadata_max_age_ms=30_000,
                 metrics_enabled=False,
             )
+            remember_rejoins(self._consumer)
         return self._consumer
 
     def _note_ownership(self, consumer: Any) -> None:
