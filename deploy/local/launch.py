@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 def main(spec_file: str) -> None:
     """Replace this process by the program that the specification describes."""
     spec = json.loads(Path(spec_file).read_text())
-    environment = {**os.environ, **spec["environment"]}
+    environment = {**os.environ, **spec["environment"], **spec.get("more", {})}
     os.chdir(spec["directory"])
     parent = os.getppid()
     if spec["user"]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -202,15 +202,26 @@ class Stack:
         """Let a frozen program go on (SIGCONT)."""
         self.kill(name, signal.SIGCONT)
 
-    def start_program(self, name: str, seconds: float = 60) -> None:
-        """Start one program again and wait until it is ready."""
+    def start_program(
+        self, name: str, seconds: float = 60, *, more: Mapping[str, str] | None = None, ready: bool = True
+    ) -> None:
+        """Start one program again and wait until it is ready, if that is wanted.
+
+        `more` are variables for this start alone. Fault tests have the program end at a certain point with them.
+        """
+        self._supervisor.adorn(name, more or {})
         self._supervisor.start_program(name)
-        self.wait_ready(name, seconds)
+        if ready:
+            self.wait_ready(name, seconds)
+
+    def wait_ended(self, name: str, seconds: float) -> bool:
+        """Return True when a program has ended, False when the time is over."""
+        return self._wait(lambda: self._supervisor.states()[name]["statename"] in STOPPED_STATES, seconds)
 
     def stop_program(self, name: str, seconds: float = 60) -> None:
         """Stop one program as a deployment would (its stop signal, then a wait), and return when it has ended."""
         self._supervisor.stop_program(name)
-        if not self._wait(lambda: self._supervisor.states()[name]["statename"] in STOPPED_STATES, seconds):
+        if not self.wait_ended(name, seconds):
             raise self._failure(name, "did not stop")
 
     def restart(self, name: str, seconds: float = 60) -> None:

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from deploy.local.files import write_json, write_private
+from deploy.local.files import read_json, write_json, write_private
 from deploy.local.instance import ROOT, Instance
 from deploy.local.processes import alive, wait_until_gone
 from deploy.local.programs import Program
@@ -69,6 +69,11 @@ class Supervisor:
         """Return what supervisord says of each program: `statename`, `pid` (0 when none), `description` and more."""
         found: list[dict[str, Any]] = self._call("getAllProcessInfo")
         return {info["name"]: info for info in found}
+
+    def adorn(self, name: str, more: Mapping[str, str]) -> None:
+        """Give a program these variables, beside its own, from its next start on, and no longer those of before."""
+        file = self._specification(name)
+        write_json(file, {**read_json(file), "more": dict(more)})
 
     def start_program(self, name: str) -> None:
         """Have a program started; nothing happens when it is running already."""
@@ -170,9 +175,13 @@ class Supervisor:
         sections += self._section(WATCHDOG, watchdog, autostart=True, restart=True)
         write_private(self._configuration, "\n".join(sections) + "\n")
 
+    def _specification(self, name: str) -> Path:
+        """Return the file that says what a program is started with."""
+        return self._instance.run / f"{name}.json"
+
     def _section(self, name: str, specification: dict[str, Any], *, autostart: bool, restart: bool) -> list[str]:
         """Write a program's specification; return the lines that the configuration of every program has."""
-        file = self._instance.run / f"{name}.json"
+        file = self._specification(name)
         write_json(file, specification)
         command = [sys.executable, "-I", str(Path(__file__).with_name("launch.py")), str(file)]
         return [

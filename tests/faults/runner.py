@@ -1,0 +1,91 @@
+"""Runs faults one after the other on one system; each is judged when its notifications have settled, while others go on."""
+
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import TextIO
+
+from tests.faults import kills
+from tests.faults.case import Case, Fault
+from tests.faults.judge import Verdict
+from tests.faults.load import Load
+from tests.faults.system import System
+
+FAULTS: dict[str, Fault] = {**kills.FAULTS}
+"""Every fault, by name, in the order in which they are done."""
+LOOK_SECONDS = 1.0
+MOST_EXAMPLES = 5
+
+
+class Report:
+    """The table of faults and invariants, written line by line."""
+
+    def __init__(self, seed: str, out: TextIO) -> None:
+        self._out = out
+        self._seed = seed
+        self.runs = 0
+        self.checks = 0
+        self.violations = 0
+        self.kills: dict[str, int] = {}
+        self._head = False
+
+    def add(self, case: Case, verdicts: Sequence[Verdict]) -> None:
+        """A line for one fault: how many violations of each invariant, of how many checks."""
+        if not self._head:
+            self._head = True
+            self._line("fault", [one.invariant for one in verdicts], "other", "sent", "seconds")
+        counts = [str(len(one.violations)) if one.checks else "-" for one in verdicts]
+        seconds = f"{case.healed_at - case.began_at:.0f}+{(case.settled_at or 0) - case.healed_at:.0f}"
+        self._line(case.name, counts, str(len(case.problems)), str(case.load.acknowledged), seconds)
+        for verdict in verdicts:
+            for example in verdict.violations[:MOST_EXAMPLES]:
+                self._write(f"    {verdict.invariant} {verdict.title}: {example}")
+            if verdict.figures and not verdict.holds:
+                self._write(f"    {verdict.invariant} {verdict.title}: {verdict.figures}")
+        for problem in case.problems[:MOST_EXAMPLES]:
+            self._write(f"    {problem}")
+        figures = [
+            f"{one.title}: {one.figures}" for one in verdicts if one.figures and one.invariant in {"I4", "I9", "MB"}
+        ]
+        self._write(f"    {'; '.join(figures)}; client errors: {dict(case.load.errors)}")
+        self.runs += case.runs
+        self.checks += sum(one.checks for one in verdicts) + 1
+        self.violations += sum(len(one.violations) for one in verdicts) + len(case.problems)
+
+    def close(self, seconds: float) -> None:
+        """The last line."""
+        killed = ", ".join(f"{name} {count}" for name, count in self.kills.items())
+        self._write(f"kill -9: {killed or 'none'}; {seconds:.0f} s; SEED={self._seed} repeats it")
+        self._write(f"faults: {self.runs} runs, {self.checks} checks, {self.violations} violations")
+
+    def _line(self, name: str, counts: Sequence[str], *rest: str) -> None:
+        self._write(f"{name:<34}" + "".join(f"{count:>5}" for count in counts) + "".join(f"{one:>9}" for one in rest))
+
+    def _write(self, text: str) -> None:
+        print(text, file=self._out, flush=True)
+
+
+def run(system: System, names: Sequence[str], seed: str, report: Report) -> None:
+    """Does these faults, and reports each."""
+    cases: list[Case] = []
+    waiting: list[Case] = []
+
+    def known() -> set[str]:
+        return {one for case in cases for one in case.load.attempts()}
+
+    def judge_settled() -> None:
+        for case in [case for case in waiting if case.settle()]:
+            waiting.remove(case)
+            report.add(case, case.verdicts(known))
+
+    for name in names:
+        folder = system.directory / "ledgers" / name.replace(" ", "-")
+        case = Case(name, system, Random(f"{seed} {name}"), Load(system.account, folder, f"{seed} {name}"))
+        cases.append(case)
+        case.perform(FAULTS[name])
+        waiting.append(case)
+        judge_settled()
+    while waiting:
+        time.sleep(LOOK_SECONDS)
+        judge_settled()
+    report.kills = dict(system.kills)
