@@ -5,6 +5,7 @@ import pytest
 from octavo import topics
 from octavo.messaging.kafka.administration import DEAD_RETENTION
 from octavo.messaging.kafka.size import LARGEST, LARGEST_DEAD
+from octavo.telemetry import metrics
 from services.callbacks.parts import ROLES as CALLBACKS_ROLES
 from services.dispatcher.parts import TOPICS as DISPATCHER_TOPICS
 from services.persister.__main__ import chosen
@@ -64,7 +65,7 @@ def test_topics_are_those_of_the_code(production):
 
 def test_a_group_never_has_more_members_than_partitions(production):
     for item in production.of("ScaledObject"):
-        (trigger,) = item["spec"]["triggers"]
+        trigger = item["spec"]["triggers"][0]
         topic = topics.BY_NAME[trigger["metadata"]["topic"]]
         assert item["spec"]["minReplicaCount"] <= item["spec"]["maxReplicaCount"] <= topic.partitions
 
@@ -75,10 +76,22 @@ def test_scaling_looks_at_the_groups_of_the_code(production):
     wanted["callbacks-handler"] = topics.RECEIPTS.group
     found = {}
     for item in production.of("ScaledObject"):
-        (trigger,) = item["spec"]["triggers"]
+        trigger = item["spec"]["triggers"][0]
         assert trigger["metadata"]["consumerGroup"].endswith(f".{trigger['metadata']['topic']}")
         found[item["spec"]["scaleTargetRef"]["name"]] = trigger["metadata"]["consumerGroup"]
     assert found == wanted
+
+
+def test_scaling_by_age_asks_for_a_metric_of_the_code(production):
+    asked = {
+        item["spec"]["triggers"][0]["metadata"]["topic"]: trigger["metadata"]["query"]
+        for item in production.of("ScaledObject")
+        for trigger in item["spec"]["triggers"][1:]
+    }
+    (metric,) = [sample.name for sample in metrics.BACKLOG_AGE.collect()]
+    assert asked == {topic: f'max({metric}{{topic="{topic}"}})' for topic in asked}
+    # Single messages and receipts are in a hurry; CSV rows are not.
+    assert {*asked} == {"db-sms", "db-email", "send-sms", "send-email", "receipts"}
 
 
 def _allowed(production, user):
