@@ -64,7 +64,7 @@ class ThreadPart:
 
     def unready(self) -> str | None:
         """Why it can't work now."""
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() or (self.failed is not None and self.failed.done()):
             return "has ended"
         return self._unready()
 
