@@ -34,6 +34,8 @@ class Backlog:
     topic: str
     records: int
     oldest: datetime | None
+    positions: Mapping[int, int] = field(default_factory=dict)
+    """Of each partition that is behind, the record that its consumer goes on with."""
 
 
 class Source(Protocol):

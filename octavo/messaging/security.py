@@ -23,6 +23,14 @@ class KafkaConnection(KafkaSettings):
         return KafkaSecurity(self.kafka_ca_file, self.kafka_username, self.kafka_password.get_secret_value())
 
 
+class ConsumerConnection(KafkaConnection):
+    """Kafka, for those who read from it."""
+
+    consumer_session_seconds: float = Field(
+        default=10.0, ge=1, le=300, description="A consumer that died or stands still loses its partitions after so long."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaSecurity:
     """Certificate authority and credentials; empty where there are none."""

@@ -79,6 +79,18 @@ ROWS_AGE = Gauge(
     "notifications_rows_age_seconds", "How long the oldest of these rows has been in its state.", ["state"]
 )
 
+AUDIT_FAULTS = Counter(
+    "notifications_audit_faults_total",
+    "What does not come out even, by kind (lost, stranded, stuck): each is to be looked at, at once.",
+    ["fault"],
+)
+AUDITED = Gauge(
+    "notifications_audited",
+    "Notifications of the current hour by lane topic and how far they came: accepted (records that the persister has "
+    "finished), persisted, claimed, taken (by a provider), settled.",
+    ["topic", "stage"],
+)
+
 SWEPT = Counter("notifications_swept_total", "What a sweep found and settled, by sweep.", ["sweep"])
 
 JOB_ROWS = Counter(

@@ -8,7 +8,7 @@ from octavo.config import DatabaseSettings, SealingSettings
 from octavo.crypto import Hasher, Sealer
 from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
-from octavo.messaging.security import KafkaConnection
+from octavo.messaging.security import ConsumerConnection
 from octavo.objects import StoreSettings, object_store
 from octavo.process import Part, ThreadPart
 from octavo.storage.directory import Directory
@@ -21,7 +21,7 @@ from services.persister.openjob import Files
 CONNECTIONS = 3
 
 
-class JobReaderSettings(DatabaseSettings, KafkaConnection, SealingSettings, StoreSettings):
+class JobReaderSettings(DatabaseSettings, ConsumerConnection, SealingSettings, StoreSettings):
     """The reader of CSV jobs."""
 
     default_region: str = Field(

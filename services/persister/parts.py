@@ -1,11 +1,14 @@
 """The parts of the process, put together from their settings."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from sqlalchemy import Engine
 
+from octavo.audit.auditor import Auditor
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
+from octavo.messaging.kafka.published import FinishedRecords
 from octavo.messaging.loop import Consumer
 from octavo.process import Part, ThreadPart
 from octavo.storage.engine import engine
@@ -14,7 +17,10 @@ from services.persister.due import Due
 from services.persister.persist import BATCH, Persister
 from services.persister.settings import PersisterSettings
 from services.persister.sweeps import SWEEPS, Sweeper
-from services.persister.watch import RowWatch, TopicWatch
+from services.persister.watch import AuditWatch, RowWatch, TopicWatch
+
+AUDITED_BEFORE_START = timedelta(minutes=10)
+"""How far back the audit of a new process begins: longer than it takes to replace one."""
 
 
 def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
@@ -52,7 +58,14 @@ def sweep_parts(_settings: PersisterSettings, pool: Engine) -> list[Part]:
 def watch_parts(settings: PersisterSettings, pool: Engine) -> list[Part]:
     """What tells of all that waits."""
     backlog = KafkaBacklog(settings.kafka_bootstrap, settings.security())
-    return [ThreadPart("topic watch", TopicWatch(backlog).run), ThreadPart("row watch", RowWatch(pool).run)]
+    since = datetime.now(UTC) - AUDITED_BEFORE_START
+    records = FinishedRecords(settings.kafka_bootstrap, settings.security(), [lane.persist for lane in LANES], since)
+    audit = AuditWatch(Auditor(pool, records), KafkaBacklog(settings.kafka_bootstrap, settings.security()))
+    return [
+        ThreadPart("topic watch", TopicWatch(backlog).run),
+        ThreadPart("row watch", RowWatch(pool).run),
+        ThreadPart("audit", audit.run),
+    ]
 
 
 TOPICS: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {

@@ -1,8 +1,8 @@
 """What the persister is told."""
 
 from octavo.config import DatabaseSettings
-from octavo.messaging.security import KafkaConnection
+from octavo.messaging.security import ConsumerConnection
 
 
-class PersisterSettings(DatabaseSettings, KafkaConnection):
+class PersisterSettings(DatabaseSettings, ConsumerConnection):
     """The persister."""

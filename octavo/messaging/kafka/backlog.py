@@ -78,6 +78,7 @@ class KafkaBacklog:
                 name,
                 sum(ends[one] - offset for one, offset in positions.items()),
                 min((written[one] for one in positions if one in written), default=None),
+                {one.partition: offset for one, offset in positions.items()},
             )
             for name, positions in behind.items()
         ]

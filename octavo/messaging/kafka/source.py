@@ -23,7 +23,8 @@ from octavo.messaging.security import KafkaSecurity
 class KafkaSource:
     """A Source over a consumer group. Made at the first poll, so that a process can start before its broker.
 
-    Whoever neither polls nor holds for `most_seconds` loses its partitions to the other members.
+    Whoever neither polls nor holds for `most_seconds` loses its partitions to the other members; a process that is silent
+    altogether, after `session_seconds`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class KafkaSource:
         security: KafkaSecurity | None = None,
         at_most: int = 500,
         most_seconds: float = 120,
+        session_seconds: float = 10,
     ) -> None:
         self._bootstrap = bootstrap
         self._group = group
@@ -42,6 +44,7 @@ class KafkaSource:
         self._security = security or KafkaSecurity.plain()
         self._at_most = at_most
         self._most_seconds = most_seconds
+        self._session_seconds = session_seconds
         self._consumer: Any = None
         self._owned: frozenset[Partition] = frozenset()
         self._early: list[Record] = []
@@ -129,8 +132,8 @@ class KafkaSource:
                 max_poll_records=self._at_most,
                 fetch_max_wait_ms=100,
                 # A member that is killed is missed after this; work in hand is published and committed far sooner.
-                session_timeout_ms=10_000,
-                heartbeat_interval_ms=2_000,
+                session_timeout_ms=int(self._session_seconds * 1000),
+                heartbeat_interval_ms=int(self._session_seconds * 200),
                 max_poll_interval_ms=int(self._most_seconds * 1000),
                 # New partitions are read after this at the latest.
                 metadata_max_age_ms=30_000,
