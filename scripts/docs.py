@@ -67,7 +67,7 @@ def configuration() -> str:
     from pydantic_core import PydanticUndefined
 
     from octavo.config import DatabaseSettings, OpsSettings, Settings, variable
-    from octavo.messaging.security import KafkaConnection
+    from octavo.messaging.security import ConsumerConnection
     from octavo.providers.registry import PROVIDERS
     from services.api.settings import ApiSettings
     from services.callbacks.settings import ReceiverSettings
@@ -80,7 +80,7 @@ def configuration() -> str:
         "api": [ApiSettings],
         "persister": [OpsSettings, PersisterSettings, JobReaderSettings],
         "dispatcher": [OpsSettings, DispatcherSettings, *of_providers],
-        "callbacks": [OpsSettings, KafkaConnection, DatabaseSettings, ReceiverSettings],
+        "callbacks": [OpsSettings, ConsumerConnection, DatabaseSettings, ReceiverSettings],
     }
     read: dict[str, tuple[list[str], str, str]] = {}
     for service, kinds in classes.items():

@@ -27,7 +27,10 @@ class ConsumerConnection(KafkaConnection):
     """Kafka, for those who read from it."""
 
     consumer_session_seconds: float = Field(
-        default=10.0, ge=1, le=300, description="A consumer that died or stands still loses its partitions after so long."
+        default=10.0,
+        ge=1,
+        le=300,
+        description="A consumer that died or stands still loses its partitions after so long.",
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from octavo.config import OpsSettings, load
-from octavo.messaging.security import KafkaConnection
+from octavo.messaging.security import ConsumerConnection
 from octavo.process import Part, run
 from services.callbacks.parts import ROLES
 
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     roles = [role.strip() for role in parser.parse_args(arguments).roles.split(",")]
     if unknown := set(roles) - set(ROLES):
         parser.error(f"no such role: {', '.join(sorted(unknown))}")
-    ops, kafka, *settings = load(OpsSettings, KafkaConnection, *(ROLES[role].settings for role in roles))
+    ops, kafka, *settings = load(OpsSettings, ConsumerConnection, *(ROLES[role].settings for role in roles))
 
     def parts() -> list[Part]:
         return [

@@ -8,7 +8,7 @@ from typing import Any
 from octavo.config import DatabaseSettings, Settings, split
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
-from octavo.messaging.security import KafkaConnection
+from octavo.messaging.security import ConsumerConnection, KafkaConnection
 from octavo.process import Part, ThreadPart
 from octavo.providers.firetext import FiretextReceipts
 from octavo.providers.mmg import MmgReceipts
@@ -46,14 +46,19 @@ def receiver(kafka: KafkaConnection, settings: ReceiverSettings) -> list[Part]:
     return [listening, publisher]
 
 
-def handler(kafka: KafkaConnection, settings: DatabaseSettings) -> list[Part]:
+def handler(kafka: ConsumerConnection, settings: DatabaseSettings) -> list[Part]:
     """Consumes receipts, and moves notifications."""
     pool = engine(settings.database_url.get_secret_value(), pool=settings.database_pool, application="callbacks")
 
     def consume(stop: Event) -> None:
         sink = KafkaSink(kafka.kafka_bootstrap, kafka.security())
         source = KafkaSource(
-            kafka.kafka_bootstrap, RECEIPTS.group, [RECEIPTS.name], security=kafka.security(), at_most=BATCH
+            kafka.kafka_bootstrap,
+            RECEIPTS.group,
+            [RECEIPTS.name],
+            security=kafka.security(),
+            at_most=BATCH,
+            session_seconds=kafka.consumer_session_seconds,
         )
         Consumer(RECEIPTS, source, Mover(pool).move, sink).run(stop)
 
@@ -65,7 +70,7 @@ class Role:
     """What the process can be: the settings it needs beside Kafka's, and its parts."""
 
     settings: type[Settings]
-    parts: Callable[[KafkaConnection, Any], list[Part]]
+    parts: Callable[[ConsumerConnection, Any], list[Part]]
 
 
 ROLES = {"receiver": Role(ReceiverSettings, receiver), "handler": Role(DatabaseSettings, handler)}

@@ -59,7 +59,14 @@ def topic_parts(
         one: PROVIDERS[one].make(of_providers[one], settings.in_flight) for one, weight in weights.items() if weight
     }
     sink = KafkaSink(settings.kafka_bootstrap, settings.security())
-    kafka = KafkaSource(settings.kafka_bootstrap, lane.send.group, [name], security=settings.security(), at_most=BATCH)
+    kafka = KafkaSource(
+        settings.kafka_bootstrap,
+        lane.send.group,
+        [name],
+        security=settings.security(),
+        at_most=BATCH,
+        session_seconds=settings.consumer_session_seconds,
+    )
     source = Deferred(kafka, settings.in_flight)
     recorder = Recorder(pool, settings.backoff(), source.finish)
     sending = Sending(name, providers, Weights(weights), Unsent(sink), recorder)

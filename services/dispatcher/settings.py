@@ -5,13 +5,13 @@ from pydantic import Field, field_validator
 from octavo.config import DatabaseSettings, SealingSettings, split
 from octavo.domain.notification import NotificationType
 from octavo.domain.retry import PROVIDER_BACKOFF, Backoff, seconds
-from octavo.messaging.security import KafkaConnection
+from octavo.messaging.security import ConsumerConnection
 from octavo.providers.registry import names_of
 
 _MOST_DELAYS = 20
 
 
-class DispatcherSettings(DatabaseSettings, KafkaConnection, SealingSettings):
+class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings):
     """The dispatcher."""
 
     in_flight: int = Field(default=1000, ge=1, le=10_000, description="Sends under way at most, for each topic.")

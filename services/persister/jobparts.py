@@ -41,7 +41,13 @@ def job_parts(settings: JobReaderSettings) -> list[Part]:
         settings.default_region,
     )
     reader = JobReader(pool, KafkaSink(settings.kafka_bootstrap, settings.security()), files)
-    source = KafkaSource(settings.kafka_bootstrap, JOBS.group, [JOBS.name], security=settings.security())
+    source = KafkaSource(
+        settings.kafka_bootstrap,
+        JOBS.group,
+        [JOBS.name],
+        security=settings.security(),
+        session_seconds=settings.consumer_session_seconds,
+    )
 
     def consume(stop: Event) -> None:
         Consumer(JOBS, source, reader.hear, KafkaSink(settings.kafka_bootstrap, settings.security())).run(stop)

@@ -32,6 +32,7 @@ def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
         [topic.name],
         security=settings.security(),
         at_most=BATCH,
+        session_seconds=settings.consumer_session_seconds,
     )
     persister = Persister(pool, lane)
 

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 
 from octavo.config import DatabaseSettings, OpsSettings, Settings, load
 from octavo.domain.notification import NotificationType
-from octavo.messaging.security import KafkaConnection
+from octavo.messaging.security import ConsumerConnection, KafkaConnection
 from octavo.providers.registry import PROVIDERS
 from octavo.topics import LANES
 from services.api.settings import ApiSettings
@@ -35,7 +35,7 @@ MODULES: dict[str, Callable[[list[str]], list[type[Settings]]]] = {
         DispatcherSettings,
         *(entry.settings for entry in PROVIDERS.values() if entry.sends is TOPICS[arguments[1]].type),
     ],
-    "services.callbacks": lambda arguments: [OpsSettings, KafkaConnection, ROLES[arguments[1]].settings],
+    "services.callbacks": lambda arguments: [OpsSettings, ConsumerConnection, ROLES[arguments[1]].settings],
 }
 NOT_OURS = {
     "PGSSLMODE",
