@@ -1,11 +1,13 @@
 """`python -m octavo.messaging create-topics`: creates the topics that are missing."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from octavo import topics
 from octavo.config import load, refuse
+from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka.administration import create_topics, missing_topics
 from octavo.messaging.security import KafkaConnection
 
@@ -38,4 +40,7 @@ def check(
 
 
 if __name__ == "__main__":
-    commands()
+    try:
+        commands()
+    except Unavailable as error:
+        sys.exit(str(error))

@@ -3,6 +3,7 @@
 `reseal` seals again what older keys sealed.
 """
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -72,4 +73,7 @@ def reseal(after: Annotated[str, typer.Option(help="Leave out notifications up t
 
 
 if __name__ == "__main__":
-    commands()
+    try:
+        commands()
+    except Unavailable as error:
+        sys.exit(str(error))
