@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from benchmarks import api, callbacks, dispatcher, end_to_end, limits, lookups, persister, starts
+from benchmarks import api, callbacks, dispatcher, end_to_end, jobreader, limits, lookups, persister, starts
 from benchmarks.figure import Figure, circumstances, report
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "persister": persister.figures,
     "dispatcher": dispatcher.figures,
     "callbacks": callbacks.figures,
+    "job-reader": jobreader.figures,
     "limits": limits.figures,
     "lookups": lookups.figures,
     "end-to-end": end_to_end.figures,
