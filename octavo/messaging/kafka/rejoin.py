@@ -1,19 +1,23 @@
-"""A correction of kafka-python 3.0.12, whose consumers can stand still for ever after a change of their topics' metadata.
+"""Corrections of kafka-python 3.0.12, whose consumers can stand still, or join again and again, when a poll ends inside a join.
 
-The leader of a group joins anew when its topics gain partitions, or were not known yet. Inside that join it notes the new
-metadata as assigned. If the poll in which this happens ends before the coordinator has answered, the next poll sees nothing to
-join for and never fetches the answer: the member owns nothing, sends no heartbeats, is put out of the group, and does not notice.
-Java's client had the same mistake (KAFKA-9815), and corrects it in the same way: what made it join is remembered until it has
-joined.
+1. The leader of a group joins anew when its topics gain partitions, or were not known yet. Inside that join it notes the new
+   metadata as assigned. If the poll ends before the coordinator has answered, the next poll sees nothing to join for and never
+   fetches the answer: the member owns nothing, sends no heartbeats, is put out of the group, and does not notice. Java's client
+   had the same mistake (KAFKA-9815), and corrects it in the same way: what made it join is remembered until it has joined.
+2. A join that ends between two polls is thrown away, and another begun, which makes all other members join again, too. So a
+   poll stays with a join for as long as one usually takes; meanwhile a member has nothing to read anyway.
 """
 
 from typing import Any
 
+JOIN_SECONDS = 5.0
 
-def remember_rejoins(consumer: Any) -> None:
-    """Has a consumer finish every join that it has begun."""
+
+def finish_joins(consumer: Any) -> None:
+    """Has a consumer finish the joins that it begins."""
     coordinator = consumer._coordinator  # noqa: SLF001 - it is made inside, and nothing outside reaches it
     needs_to = coordinator.need_rejoin
+    join = coordinator.ensure_active_group
 
     def need_rejoin() -> bool:
         if needs_to():
@@ -22,4 +26,8 @@ def remember_rejoins(consumer: Any) -> None:
             return True
         return False
 
+    def ensure_active_group(timeout_ms: float | None = None) -> bool:
+        return bool(join(timeout_ms if timeout_ms is None else max(timeout_ms, JOIN_SECONDS * 1000)))
+
     coordinator.need_rejoin = need_rejoin
+    coordinator.ensure_active_group = ensure_active_group

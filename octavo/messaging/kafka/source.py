@@ -16,7 +16,7 @@ from kafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from octavo.domain.errors import Unavailable
 from octavo.messaging import Partition, Record
 from octavo.messaging.kafka.client import connected
-from octavo.messaging.kafka.rejoin import remember_rejoins
+from octavo.messaging.kafka.rejoin import finish_joins
 from octavo.messaging.security import KafkaSecurity
 
 
@@ -139,7 +139,7 @@ class KafkaSource:
                 metadata_max_age_ms=30_000,
                 metrics_enabled=False,
             )
-            remember_rejoins(self._consumer)
+            finish_joins(self._consumer)
         return self._consumer
 
     def _note_ownership(self, consumer: Any) -> None:

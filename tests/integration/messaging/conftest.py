@@ -4,7 +4,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
+from queue import Queue
 from threading import Event, Thread
 
 import pytest
@@ -12,6 +14,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
+from octavo.messaging import Partition, Record
 from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
 from octavo.topics import Topic
@@ -52,6 +55,47 @@ class Kafka:
         with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
             offsets = admin.list_group_offsets([group])[group]
         return {(one.topic, one.partition): told.offset for one, told in offsets.items() if told.offset >= 0}
+
+
+class Reader:
+    """A source that is read in a thread of its own, as a process does; what it yields is kept."""
+
+    def __init__(self, source: KafkaSource) -> None:
+        self.records: list[Record] = []
+        self.owned: frozenset[Partition] = frozenset()
+        self._source = source
+        self._tasks: Queue[Future[None]] = Queue()
+        self._work: dict[Future[None], Callable[[KafkaSource], None]] = {}
+        self._stop = Event()
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def does(self, work: Callable[[KafkaSource], None]) -> None:
+        """Has something done with the source, between two polls; raises what that raises."""
+        task: Future[None] = Future()
+        self._work[task] = work
+        self._tasks.put(task)
+        task.result(30)
+
+    def stop(self) -> None:
+        """Leaves the group."""
+        self._stop.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _read(self) -> None:
+        while not self._stop.is_set():
+            self.records += self._source.poll(0.1)
+            while not self._tasks.empty():
+                task = self._tasks.get()
+                try:
+                    self._work.pop(task)(self._source)
+                except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
+                    task.set_exception(error)
+                else:
+                    task.set_result(None)
+            self.owned = self._source.owned()
+        self._source.close()
 
 
 class Member:
@@ -119,6 +163,20 @@ def job_topic(new_topic: Callable[..., str], kafka_bootstrap: str) -> Callable[.
         return topic
 
     return make
+
+
+@pytest.fixture
+def reader(kafka_bootstrap: str, group: str) -> Iterator[Callable[..., Reader]]:
+    """`reader(topic)` is a new member of the test's group that reads; it is stopped after the test if it still does."""
+    started: list[Reader] = []
+
+    def start(topic: str) -> Reader:
+        started.append(Reader(KafkaSource(kafka_bootstrap, group, [topic])))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """KafkaSource: from where it reads, what it commits, and how it stays a member of its group."""
 
 from contextlib import closing
+from time import monotonic
 
 import pytest
+from kafka import KafkaAdminClient
 
 from octavo.messaging import Partition
 from octavo.messaging.kafka import KafkaSink, KafkaSource
@@ -92,30 +94,54 @@ def test_yields_at_most_what_it_is_told(source, sink, new_topic):
     assert values(record for batch in batches for record in batch) == list(range(25))
 
 
-def test_what_left_to_another_member_is_not_committed_over_it(source, sink, kafka, group, new_topic):
-    topic = new_topic(2)
-    sink.publish(numbered(topic, 100))
-    first = source(topic)
-    read(first, 100)
-    second = source(topic)
-    wait_for(lambda: (first.poll(0.1), second.poll(0.1)) and len(second.owned()) == 1 == len(first.owned()))
-    (gone,), (kept,) = second.owned(), first.owned()
-    second.commit({gone: 3})
+def shared(first, second):
+    """Whether both have their part of two partitions."""
+    return len(first.owned) == len(second.owned) == 1 and first.owned != second.owned
 
-    first.commit({gone: 50, kept: 7})
+
+def test_what_left_to_another_member_is_not_committed_over_it(reader, kafka, group, new_topic):
+    topic = new_topic(2)
+    first = reader(topic)
+    wait_for(lambda: len(first.owned) == 2)
+    second = reader(topic)
+    wait_for(lambda: shared(first, second))
+    (gone,), (kept,) = second.owned, first.owned
+    second.does(lambda source: source.commit({gone: 3}))
+
+    first.does(lambda source: source.commit({gone: 50, kept: 7}))
 
     assert kafka.committed(group) == {(gone.topic, gone.number): 3, (kept.topic, kept.number): 7}
 
 
-def test_a_member_that_leaves_is_replaced_at_once(source, sink, new_topic):
+def test_a_member_that_leaves_is_replaced_at_once(reader, new_topic):
     topic = new_topic(2)
-    first, second = source(topic), source(topic)
-    wait_for(lambda: (first.poll(0.1), second.poll(0.1)) and len(second.owned()) == 1 == len(first.owned()))
+    first, second = reader(topic), reader(topic)
+    wait_for(lambda: shared(first, second))
 
-    first.close()
+    first.stop()
 
     # A member that is lost is missed after ten seconds; one that says goodbye is not waited for.
-    wait_for(lambda: (second.poll(0.1), 1) and len(second.owned()) == 2, seconds=8)
+    wait_for(lambda: len(second.owned) == 2, seconds=8)
+
+
+def test_polls_shorter_than_a_join_end_in_an_assignment_when_the_topic_comes_later(
+    source, kafka, new_topic, kafka_bootstrap, sink
+):
+    topic = f"{new_topic()}-later"
+    member = source(topic)
+    for _ in range(5):
+        assert member.poll(0.2) == []
+    with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
+        admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
+
+    # Each poll ends while the coordinator still works: what was begun has to go on in the next one.
+    deadline = monotonic() + 15
+    while len(member.owned()) < 2:
+        member.poll(0.001)
+        assert monotonic() < deadline
+
+    sink.publish(numbered(topic, 10))
+    assert len(read(member, 10)) == 10
 
 
 def test_who_holds_longer_than_a_poll_may_take_stays_a_member(source, sink, kafka, group, new_topic):
@@ -134,25 +160,20 @@ def test_who_holds_longer_than_a_poll_may_take_stays_a_member(source, sink, kafk
     assert values(read(member, 5)) == [5, 6, 7, 8, 9]
 
 
-def test_what_comes_in_while_it_holds_waits_for_the_next_poll(source, sink, new_topic):
+def test_what_comes_in_while_it_holds_waits_for_the_next_poll(reader, sink, new_topic):
     topic = new_topic(2)
+    first, second = reader(topic), reader(topic)
+    wait_for(lambda: shared(first, second))
+    (moving,) = second.owned
     sink.publish(numbered(topic, 100))
-    first, second = source(topic), source(topic)
-    seen = read(first, 100)
-    wait_for(lambda: (first.hold(0.1), second.poll(0.1)) and len(second.owned()) == 1)
-    (gone,) = second.owned()
-    second.close()
+    wait_for(lambda: len(first.records) + len(second.records) == 100)
+    taken_over = set(second.records)
 
-    # It gets the partition back in the middle of a hold: nobody has committed, so its records come again.
-    wait_for(lambda: (first.hold(0.1), 1) and len(first.owned()) == 2)
+    second.stop()
+    # It gets the partition in the middle of a hold. Nobody has committed, so its records come again: after the hold.
+    first.does(lambda source: wait_for(lambda: (source.hold(0.3), 1) and moving in source.owned()))
 
-    wanted, again = {record for record in seen if record.partition == gone}, set()
-
-    def all_again():
-        again.update(first.poll(0.2))
-        return again >= wanted
-
-    wait_for(all_again)
+    wait_for(lambda: set(first.records) >= taken_over)
 
 
 def test_closes_though_it_was_never_opened(group):
