@@ -1,0 +1,84 @@
+"""How providers share the traffic."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from octavo.domain.weights import ERRORS, Weights
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def failing(weights: Weights, name: str, at: datetime, count: int = ERRORS + 1) -> None:
+    for _ in range(count):
+        weights.failed(name, at)
+
+
+def test_shares_by_weight():
+    weights = Weights({"mmg": 75, "firetext": 25})
+    chosen = Counter(weights.choose(number / 1000) for number in range(1000))
+    assert chosen == {"mmg": 750, "firetext": 250}
+
+
+@pytest.mark.parametrize("draw", [0.0, 0.999999, 1.0])
+def test_a_provider_without_weight_is_never_chosen(draw):
+    assert Weights({"mmg": 0, "firetext": 100}).choose(draw) == "firetext"
+
+
+def test_another_than_the_one_that_failed():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    assert {weights.choose(number / 10, but="mmg") for number in range(10)} == {"firetext"}
+    assert Weights({"ses": 100}).choose(0.5, but="ses") is None
+
+
+def test_fifty_errors_in_a_minute_move_nothing_and_one_more_moves_ten_points():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    failing(weights, "mmg", NOW, ERRORS)
+    assert weights.current == {"mmg": 50, "firetext": 50}
+    weights.failed("mmg", NOW + timedelta(seconds=60))
+    assert weights.current == {"mmg": 40, "firetext": 60}
+
+
+def test_errors_over_a_longer_time_move_nothing():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    for number in range(200):
+        weights.failed("mmg", NOW + timedelta(seconds=2 * number))
+    assert weights.current == {"mmg": 50, "firetext": 50}
+
+
+def test_moves_at_most_once_a_minute_and_never_below_nothing():
+    weights = Weights({"mmg": 15, "firetext": 85})
+    failing(weights, "mmg", NOW, 500)
+    assert weights.current == {"mmg": 5, "firetext": 95}
+    for minute in range(1, 5):
+        failing(weights, "mmg", NOW + timedelta(minutes=minute), 500)
+    assert weights.current == {"mmg": 0, "firetext": 100}
+
+
+def test_moves_nothing_when_all_are_bad():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    for _ in range(ERRORS):
+        weights.failed("mmg", NOW)
+        weights.failed("firetext", NOW)
+    weights.failed("firetext", NOW)
+    moved = dict(weights.current)
+    later = NOW + timedelta(seconds=61)
+    failing(weights, "firetext", later)
+    before = dict(weights.current)
+    failing(weights, "mmg", later + timedelta(seconds=1))
+    assert weights.current == before
+    assert sum(moved.values()) == sum(before.values()) == 100
+
+
+def test_goes_back_to_rest_ten_points_every_five_minutes_after_fifteen_quiet_ones():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    failing(weights, "mmg", NOW)
+    failing(weights, "mmg", NOW + timedelta(minutes=1))
+    assert weights.current == {"mmg": 30, "firetext": 70}
+    quiet = NOW + timedelta(minutes=1)
+    seen = []
+    for minutes in (14, 15, 19, 20, 25, 60):
+        weights.settle(quiet + timedelta(minutes=minutes))
+        seen.append(weights.current["mmg"])
+    assert seen == [30, 40, 40, 50, 50, 50]

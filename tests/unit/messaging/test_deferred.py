@@ -1,0 +1,96 @@
+"""A source whose records end later and in any order."""
+
+import pytest
+
+from octavo.messaging import Partition, deferred
+from octavo.messaging.deferred import Deferred
+from octavo.messaging.memory import Broker
+from octavo.topics import Outgoing
+
+TOPIC = "send-sms"
+PARTITION = Partition(TOPIC, 0)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    broker = Broker()
+    broker.publish([Outgoing(TOPIC, b"key", str(number).encode()) for number in range(6)])
+    return broker
+
+
+def committed(broker: Broker) -> int | None:
+    return broker.committed.get(("group", PARTITION))
+
+
+def deferring(broker: Broker, at_most: int = 100, batch: int = 3) -> Deferred:
+    # No pause between commits: each poll commits what has ended.
+    return Deferred(broker.source("group", TOPIC, at_most=batch), at_most, commit_seconds=0)
+
+
+def test_commits_up_to_the_lowest_record_that_has_not_ended(broker):
+    source = deferring(broker)
+    batch = source.poll(0)
+    source.begin(batch)
+    source.commit({PARTITION: 3})
+    source.finish(batch[1:])
+    source.poll(0)
+    assert committed(broker) == 0
+    source.finish(batch[:1])
+    source.poll(0)
+    assert committed(broker) == 3
+
+
+def test_what_was_not_handed_on_ends_with_its_batch(broker):
+    source = deferring(broker)
+    source.poll(0)
+    source.commit({PARTITION: 3})
+    source.poll(0)
+    assert committed(broker) == 3
+
+
+def test_reads_nothing_while_too_many_records_are_under_way(broker):
+    source = deferring(broker, at_most=3)
+    batch = source.poll(0)
+    source.begin(batch)
+    source.commit({PARTITION: 3})
+    assert source.poll(0) == ()
+    source.finish(batch)
+    assert [record.offset for record in source.poll(0)] == [3, 4, 5]
+
+
+def test_closing_waits_for_what_is_under_way_and_commits_it(broker):
+    inner = broker.source("group", TOPIC, at_most=3)
+    source = Deferred(inner, 100, commit_seconds=60)
+    batch = list(source.poll(0))
+    source.begin(batch)
+    source.commit({PARTITION: 3})
+
+    def end_one(_seconds: float) -> None:
+        source.finish([batch.pop()])
+
+    inner.hold = end_one  # type: ignore[method-assign]
+    source.close()
+    assert committed(broker) == 3
+    assert inner.closed
+
+
+def test_closing_ends_though_something_is_under_way_and_leaves_it_uncommitted(broker, monkeypatch):
+    monkeypatch.setattr(deferred, "CLOSE_SECONDS", 0.01)
+    source = deferring(broker)
+    batch = source.poll(0)
+    source.begin(batch[2:])
+    source.commit({PARTITION: 3})
+    source.close()
+    assert committed(broker) == 2
+
+
+def test_forgets_a_partition_that_went_to_another_member(broker):
+    inner = broker.source("group", TOPIC, at_most=3)
+    source = Deferred(inner, 100, commit_seconds=0)
+    source.begin(source.poll(0))
+    source.commit({PARTITION: 3})
+    inner.owned = frozenset  # type: ignore[method-assign]
+    source.poll(0)
+    assert source.unfinished == 0
+    source.poll(0)
+    assert committed(broker) in {None, 0}

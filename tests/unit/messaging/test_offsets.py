@@ -1,0 +1,69 @@
+"""What may be committed while records end in any order (invariant I8)."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from octavo.messaging import Partition, Record
+from octavo.messaging.offsets import Offsets
+
+PARTITIONS = [Partition("send-sms", number) for number in range(3)]
+
+
+def record(partition: Partition, offset: int) -> Record:
+    return Record(partition, offset, b"", b"")
+
+
+class Reading(RuleBasedStateMachine):
+    """A consumer that reads batches, hands some of each on, loses partitions, and gets them back at what was committed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets = Offsets()
+        self.position = dict.fromkeys(PARTITIONS, 0)
+        self.committed = dict.fromkeys(PARTITIONS, 0)
+        self.unfinished: set[tuple[Partition, int]] = set()
+
+    @rule(partition=st.sampled_from(PARTITIONS), handed_on=st.lists(st.booleans(), min_size=1, max_size=5))
+    def read(self, partition: Partition, handed_on: list[bool]) -> None:
+        start = self.position[partition]
+        begun = [record(partition, start + place) for place, later in enumerate(handed_on) if later]
+        self.offsets.begin(begun)
+        self.unfinished |= {(partition, one.offset) for one in begun}
+        self.position[partition] = start + len(handed_on)
+        self.offsets.reach({partition: self.position[partition]})
+
+    @rule(draw=st.randoms())
+    def finish(self, draw: object) -> None:
+        if self.unfinished:
+            one = draw.choice(sorted(self.unfinished))  # type: ignore[attr-defined]
+            self.unfinished.discard(one)
+            self.offsets.finish([record(*one)])
+
+    @rule()
+    def commit(self) -> None:
+        ends = self.offsets.to_commit()
+        self.committed |= ends
+        self.offsets.committed(ends)
+
+    @rule(partition=st.sampled_from(PARTITIONS))
+    def lose(self, partition: Partition) -> None:
+        self.offsets.lose([partition])
+        self.unfinished = {one for one in self.unfinished if one[0] != partition}
+        self.position[partition] = self.committed[partition]
+
+    @invariant()
+    def nothing_unfinished_is_below_what_is_committed(self) -> None:
+        for partition, offset in self.unfinished:
+            assert self.committed[partition] <= offset
+
+    @invariant()
+    def all_is_committed_once_all_is_finished(self) -> None:
+        for partition, end in self.offsets.to_commit().items():
+            lowest = min((offset for one, offset in self.unfinished if one == partition), default=None)
+            assert end == (self.position[partition] if lowest is None else lowest)
+        assert len(self.offsets) == len(self.unfinished)
+
+
+TestReading = Reading.TestCase
+TestReading.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
