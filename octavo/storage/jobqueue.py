@@ -17,8 +17,8 @@ from octavo.storage.allowances import unreserve
 from octavo.storage.jobs import add_problems
 from octavo.telemetry.measured import measured
 
-LEASE = timedelta(seconds=60)
-"""How long a claim holds without a sign of life: longer than a turn, with Kafka's time-out."""
+LEASE = timedelta(seconds=30)
+"""How long a claim holds without a sign of life: longer than a turn, with the wait for a Kafka that does not answer."""
 UPLOADS = "/uploads/"
 """What follows the service's id in the keys of uploaded files."""
 
