@@ -68,7 +68,7 @@ def test_closing_waits_for_what_is_under_way_and_commits_it(broker):
     def end_one(_seconds: float) -> None:
         source.finish([batch.pop()])
 
-    inner.hold = end_one  # type: ignore[method-assign]
+    inner.hold = end_one
     source.close()
     assert committed(broker) == 3
     assert inner.closed
@@ -89,7 +89,7 @@ def test_forgets_a_partition_that_went_to_another_member(broker):
     source = Deferred(inner, 100, commit_seconds=0)
     source.begin(source.poll(0))
     source.commit({PARTITION: 3})
-    inner.owned = frozenset  # type: ignore[method-assign]
+    inner.owned = frozenset
     source.poll(0)
     assert source.unfinished == 0
     source.poll(0)
