@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from dataclasses import replace
 from queue import Queue
 from threading import Event, Thread
 
@@ -16,8 +17,9 @@ from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
 from octavo.messaging import Partition, Record
 from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.kafka.size import LARGEST, LARGEST_DEAD
 from octavo.messaging.loop import Consumer
-from octavo.topics import Topic
+from octavo.topics import JOBS, Topic
 from octavo.v1.messages_pb2 import JobMessage
 
 
@@ -153,16 +155,24 @@ def closed_later() -> Iterator[Callable[..., object]]:
 
 
 @pytest.fixture
-def job_topic(new_topic: Callable[..., str], kafka_bootstrap: str) -> Callable[..., Topic[JobMessage]]:
-    """`job_topic(partitions)` is a new topic of jobs, with its dead letters."""
+def job_topic(kafka_bootstrap: str) -> Callable[..., Topic[JobMessage]]:
+    """`job_topic(partitions)` is a new topic of jobs with its dead letters, both as large as in production."""
 
     def make(partitions: int = 1) -> Topic[JobMessage]:
-        topic = Topic(new_topic(partitions), JobMessage, lambda message: message.job_id, "test")
+        topic = replace(JOBS, name=f"test-{uuid.uuid4().hex}")
         with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
-            admin.create_topics({topic.dead: {"num_partitions": 1, "replication_factor": 1}})
+            admin.create_topics({topic.name: _options(partitions, LARGEST), topic.dead: _options(1, LARGEST_DEAD)})
         return topic
 
     return make
+
+
+def _options(partitions: int, largest: int) -> dict[str, object]:
+    return {
+        "num_partitions": partitions,
+        "replication_factor": 1,
+        "configs": {"max.message.bytes": str(largest)},
+    }
 
 
 @pytest.fixture
