@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", default="", help="what decides all luck; a new one is shown if none is given")
     parser.add_argument("--fault", default="", help=f"a part of a name of: {', '.join(FAULTS)}")
+    parser.add_argument("--keep", action="store_true", help="keep logs and data of the system for a look")
     given = parser.parse_args(arguments)
     seed = given.seed or str(secrets.randbelow(10**6))
     chosen = [name for name in FAULTS if given.fault in name]
@@ -24,9 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no fault is named like {given.fault}")
     report = Report(seed, sys.stdout)
     began = time.monotonic()
-    with System(CACHE / f"faults-{os.getpid()}") as system:
+    directory = CACHE / f"faults-{os.getpid()}"
+    with System(directory) as system:
+        system.keep = given.keep
         run(system, chosen, seed, report)
     report.close(time.monotonic() - began)
+    if given.keep:
+        sys.stderr.write(f"logs and data are in {directory}\n")
     return 1 if report.violations else 0
 
 

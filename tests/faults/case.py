@@ -43,7 +43,6 @@ class Case:
     quotas: list[Quota] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    windows: list[tuple[float, float]] = field(default_factory=list)
     began_at: float = 0.0
     healed_at: float = 0.0
     settled_at: float | None = None
@@ -63,9 +62,9 @@ class Case:
         try:
             self.problems += fault(self)
         finally:
-            system.revive("kafka", "postgres", "simulator", "api", "persister", "dispatcher", "callbacks")
+            system.revive_all()
             self.healed_at = time.monotonic()
-            self.windows.append((broken_at, self.healed_at))
+            system.windows.append((broken_at, self.healed_at))
         if not _reached(self.load, self.load.acknowledged + 20):
             self.problems.append(f"nothing is accepted afterwards: {dict(self.load.errors)}")
         self.load.stop()
@@ -110,7 +109,7 @@ class Case:
             jobs=self.jobs,
             offsets=self._offsets,
             positions=system.watch.positions(self.began_at, self.settled_at or time.monotonic()),
-            faults=self.windows,
+            faults=system.windows,
             quotas=[*self.quotas, self._quota()],
             megabytes=self._memory,
         )

@@ -34,6 +34,7 @@ RETRYABLE = {
     grpc.StatusCode.CANCELLED,
 }
 CALL_SECONDS = 10.0
+PATIENT_SECONDS = 60.0
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 0.1, 1.5
 MOST_WAITING = 400
 """Calls under way at once; nobody is asked for more until some have ended."""
@@ -159,7 +160,7 @@ class Load:
             try:
                 answer = await call(
                     request,
-                    timeout=CALL_SECONDS,
+                    timeout=PATIENT_SECONDS if self._patient else CALL_SECONDS,
                     metadata=[("authorization", f"Bearer {self._account.api_key}")],
                     wait_for_ready=self._patient,
                 )

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from random import Random
 from typing import TextIO
 
-from tests.faults import kills
+from tests.faults import drains, kills, outages, records
 from tests.faults.case import Case, Fault
 from tests.faults.judge import Verdict
 from tests.faults.load import Load
 from tests.faults.system import System
 
-FAULTS: dict[str, Fault] = {**kills.FAULTS}
+FAULTS: dict[str, Fault] = {
+    **kills.FAULTS,
+    **outages.FAULTS,
+    **records.FAULTS,
+    **drains.FAULTS,
+}
 """Every fault, by name, in the order in which they are done."""
 LOOK_SECONDS = 1.0
 MOST_EXAMPLES = 5
@@ -80,7 +85,9 @@ def run(system: System, names: Sequence[str], seed: str, report: Report) -> None
 
     for name in names:
         folder = system.directory / "ledgers" / name.replace(" ", "-")
-        case = Case(name, system, Random(f"{seed} {name}"), Load(system.account, folder, f"{seed} {name}"))
+        # Who drains is not missed: its clients wait for its successor.
+        load = Load(system.account, folder, f"{seed} {name}", patient=name in drains.FAULTS)
+        case = Case(name, system, Random(f"{seed} {name}"), load)
         cases.append(case)
         case.perform(FAULTS[name])
         waiting.append(case)

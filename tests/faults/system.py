@@ -29,6 +29,8 @@ SETTINGS = {
     "OCTAVO_IN_FLIGHT": str(IN_FLIGHT),
     # As in production there are several attempts; they come sooner, so that a test sees their end.
     "OCTAVO_RETRY_DELAYS": "1,2,3,5,8,8",
+    # A member that was killed is missed soon: that wait is most of a kill's time.
+    "OCTAVO_CONSUMER_SESSION_SECONDS": "3",
     "OCTAVO_LOG_FORMAT": "json",
 }
 DEATH_SECONDS = 45.0
@@ -39,10 +41,14 @@ class System:
     """Real processes, a real broker, a real database, and simulated providers."""
 
     def __init__(self, directory: Path) -> None:
+        """`keep` is set by who wants to look at its logs and data afterwards."""
         self.stack = Stack(directory, restart=False)
         self.directory = directory
+        self.keep = False
         self.kills: dict[str, int] = defaultdict(int)
         """How often each service was killed."""
+        self.windows: list[tuple[float, float]] = []
+        """From when to when something was broken on purpose, by the monotonic clock."""
         self.offsets: list[Offset] = []
         """What was committed whenever a process had just died."""
         self._memory: dict[str, float] = defaultdict(float)
@@ -71,8 +77,7 @@ class System:
         self._stop.set()
         self.watch.stop()
         self._sampler.join()
-        # Its logs stay when something went wrong.
-        self.stack.stop(wipe=error is None)
+        self.stack.stop(wipe=not self.keep)
 
     # Processes
 
@@ -117,6 +122,10 @@ class System:
             yield
         finally:
             self.stack.resume(name)
+
+    def revive_all(self) -> None:
+        """Starts whatever has ended."""
+        self.revive("kafka", "postgres", "s3", "simulator", *SERVICES)
 
     # Observation
 

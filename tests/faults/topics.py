@@ -8,18 +8,14 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
 from octavo import topics
 from octavo.domain.errors import Malformed
 from tests.faults.evidence import Place, Position
 
-GROUPS = {
-    **{f"persister.{lane.persist.name}": lane.persist.name for lane in topics.LANES},
-    **{f"dispatcher.{lane.send.name}": lane.send.name for lane in topics.LANES},
-    "callbacks.receipts": topics.RECEIPTS.name,
-}
+GROUPS = {topic.group: topic.name for topic in topics.ALL if topic is not topics.JOBS}
 """Every consumer group that carries notifications, and its topic."""
 EVERY_SECONDS = 1.0
 
@@ -71,6 +67,30 @@ class Watch:
             for partition, stored in offsets.items()
             if stored.offset >= 0
         }
+
+    def members(self) -> dict[str, frozenset[str]]:
+        """The members of each group: one that lost its partitions comes back under another name. Raises KafkaError."""
+        with self._reading:
+            described = self._clients().describe_groups(list(GROUPS))
+        return {group: frozenset(member["member_id"] for member in one["members"]) for group, one in described.items()}
+
+    def skip(self, group: str) -> None:
+        """Has a group, whose members have all left, go on behind what is there now. Raises KafkaError."""
+        with self._reading:
+            admin = self._clients()
+            partitions = [TopicPartition(one.topic, one.partition) for one in self._all if one.group == group]
+            ends = self._consumer.end_offsets(partitions)
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    admin.alter_group_offsets(group, {one: OffsetAndMetadata(end, "", -1) for one, end in ends.items()})
+                except KafkaError:
+                    # A member that has just died is still missed.
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.5)
+                else:
+                    return
 
     def records(self, seconds: float = 20.0) -> dict[tuple[str, int], list[tuple[int, UUID | None]]]:
         """Offset and notification of every record, by partition, up to the present ends. Raises KafkaError."""
