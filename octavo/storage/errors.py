@@ -23,6 +23,11 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
         raise Unavailable(f"the database is away: {type(error).__name__}") from None
+    except ValueError as error:
+        # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.
+        if "NUL (0x00)" in str(error):
+            raise Malformed("the database refuses a value: NUL in a text") from None
+        raise
     except exc.DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("the database closed the connection") from None
