@@ -1,10 +1,9 @@
 """Persisting: rows of both tables, and every record on to the dispatcher."""
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from structlog.testing import capture_logs
 
-from octavo.storage import errors
 from octavo.topics import LANES
 from tests.integration.persister.conftest import API_EMAIL, API_SMS, Bench, accepted, later, uuid_of
 
@@ -123,7 +122,7 @@ def test_persisting_is_tried_again_while_the_database_is_away_and_each_retry_is_
 
     def begin_or_fail():
         if next(away):
-            raise errors.exc.OperationalError("SELECT", {}, Exception("gone"))
+            raise exc.OperationalError("SELECT", {}, Exception("gone"))
         return begin()
 
     monkeypatch.setattr(engine, "begin", begin_or_fail)
