@@ -6,14 +6,16 @@ import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import grpc
 import psycopg2
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from kafka import KafkaConsumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.local.demo.account import UNSETTLED, Account
+from deploy.local.demo.account import UNSETTLED, Account, bearer
 from octavo import topics
 from octavo.domain.ids import uuid7
 from octavo.v1 import notification_pb2 as pb
@@ -23,6 +25,8 @@ from octavo.v1.notification_service_pb2 import (
     SendEmailRequest,
     SendSmsRequest,
 )
+from octavo.v1.registry_service_pb2 import ListServicesRequest
+from octavo.v1.registry_service_pb2_grpc import RegistryServiceStub
 
 Eventually = Callable[..., Any]
 
@@ -132,7 +136,7 @@ def test_a_retrieved_notification_has_the_body_that_was_answered(account, eventu
 
 
 def test_a_repeated_request_id_is_one_notification(account, known, eventually):
-    request_id = _request_id()
+    request_id = str(_uuid7())
     first, second = (send_sms(account, request_id=request_id) for _ in range(2))
     assert first.id == second.id
     settled(account, first.id, eventually)
@@ -154,6 +158,31 @@ def test_every_process_is_scraped(account, known, eventually, service):
     assert sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(expected)) > 0
 
 
+@pytest.mark.asked("S10")
+def test_requests_are_counted_by_caller_method_module_function_and_status(account, known, channel):
+    send_sms(account)
+    with pytest.raises(grpc.RpcError):
+        get(account, str(_uuid7()))
+    admin = bearer(known["OCTAVO_ADMIN_KEY"])
+    RegistryServiceStub(channel).ListServices(ListServicesRequest(), metadata=admin, timeout=10)
+    counted = samples(known["API_METRICS_URL"], "notifications_requests_total")
+    seen = {
+        (one["caller"], one["method"].rpartition("/")[2], one["function"], one["status"])
+        for one, value in counted
+        if value and one["module"].startswith("services.api.")
+    }
+    assert ("API", "SendSms", "SendSms", "OK") in seen
+    assert ("API", "GetNotification", "GetNotification", "NOT_FOUND") in seen
+    assert ("ADMIN", "ListServices", "ListServices", "OK") in seen
+
+
+@pytest.mark.asked("S11")
+def test_receipts_are_counted_by_provider_and_mapped_status(account, known, eventually):
+    ended = settled(account, send_sms(account, "07700900002").id, eventually)
+    counted = samples(known["CALLBACKS_METRICS_URL"], "notifications_receipts_total")
+    assert any(one == {"provider": ended.provider, "status": "permanent-failure"} and value for one, value in counted)
+
+
 def test_a_stock_client_finds_the_api_by_reflection(channel):
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     asked = [reflection_pb2.ServerReflectionRequest(list_services="")]
@@ -168,5 +197,12 @@ def test_nobody_calls_without_a_key(account):
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-def _request_id() -> str:
-    return str(uuid7(datetime.now(UTC), os.urandom(10)))
+def samples(url: str, name: str) -> list[tuple[dict[str, str], float]]:
+    """The samples of a metric: labels and value."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return [(one.labels, one.value) for family in families for one in family.samples if one.name == name]
+
+
+def _uuid7() -> UUID:
+    return uuid7(datetime.now(UTC), os.urandom(10))
