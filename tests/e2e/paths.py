@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from os import urandom
 from typing import Any
+from uuid import uuid4
 
 import grpc
 from cryptography.fernet import Fernet
@@ -193,6 +194,8 @@ def receipts(stack: Stack, known: Mapping[str, str], notification_id: str) -> li
         _request(f"{doors}/mmg", "POST", json.dumps(mmg).encode(), {"Authorization": f"Bearer {WORD}"}),
         _request(f"{doors}/mmg", "POST", json.dumps(mmg).encode(), bearer),
         _request(f"{doors}/mmg", "POST", json.dumps(mmg | {"status": NAME}).encode(), bearer),
+        # Held: nobody knows it, as yet.
+        _request(f"{doors}/mmg", "POST", json.dumps(mmg | {"CID": str(uuid4())}).encode(), bearer),
         _request(f"{doors}/mmg", "POST", f"{{{NAME}".encode(), bearer),
         _request(f"{doors}/mmg", "POST", WORD.encode() * 100_000, bearer),
         _request(f"{doors}/firetext", "POST", firetext.encode(), {"Authorization": f"Basic {wrong}"}),

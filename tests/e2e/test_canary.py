@@ -46,7 +46,7 @@ def told(stack, known, service, eventually) -> Told:
     paths.scheduled_and_cancelled(service)
     paths.file(service)
     answers = paths.receipts(stack, known, ids[0])
-    assert answers == [401, 200, 200, 400, 413, 401, 200, 403, 200, 404]
+    assert answers == [401, 200, 200, 200, 400, 413, 401, 200, 403, 200, 404]
     paths.dead_letters(known, service, eventually)
     paths.failures(service, stack, known, eventually)
     paths.settled(service, paths.without_database(service, stack, eventually), eventually)

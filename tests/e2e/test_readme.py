@@ -1,0 +1,41 @@
+"""The README's commands, run as they stand there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.instance import ROOT
+
+BLOCKS = dict(re.findall(r"^```sh ([\w-]+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL))
+
+
+def run(script: str, known: dict[str, str]) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **known, "PATH": path, "NO_COLOR": "1"}
+    command = ["bash", "-euo", "pipefail", "-x", "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_walk_through_leads_from_an_empty_system_to_a_delivered_message(known):
+    printed = run(BLOCKS["walk-through"] + 'echo "the id is $ID"', known)
+    notification_id = printed.rsplit("the id is ", 1)[1].strip()
+    listed = printed.split("the id is")[0]
+    assert "Your permit A17 is ready." in listed
+    assert "delivered" in listed
+    assert listed.count(notification_id) >= 2
+
+
+@pytest.mark.skipif(shutil.which("grpcurl") is None, reason="grpcurl is not on this machine")
+def test_a_stock_client_sends_and_gets(known):
+    send, get = re.findall(r"grpcurl .*?(?=\ngrpcurl|\Z)", BLOCKS["grpcurl"], re.DOTALL)
+    printed = run(send, known)
+    found = re.search(r'"id": "([^"]+)"', printed)
+    assert found
+    assert "Hello Ann, your code is 123." in run(get.replace("THE-ID", found[1]), known)
