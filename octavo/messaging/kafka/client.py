@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 
 from octavo.domain.errors import Unavailable
@@ -39,3 +39,11 @@ def connected(
         for left in networks:
             left.close()
         raise Unavailable(f"no broker answers: {type(error).__name__}") from error
+
+
+def passes(error: BaseException) -> bool:
+    """Whether a producer gets over an error by itself.
+
+    Any other puts an idempotent producer of kafka-python into a state in which it refuses all that it is given from then on.
+    """
+    return bool(getattr(error, "retriable", False)) or isinstance(error, KafkaTimeoutError)

@@ -15,10 +15,11 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.errors import KafkaError
 
 from octavo.domain.errors import Reason, Unavailable
 from octavo.faultpoint import Point, reach
+from octavo.messaging.kafka.client import passes
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
 from octavo.messaging.publisher import NotSent
@@ -210,11 +211,8 @@ class KafkaPublisher:
             waiting.future.set_result(None)
 
     def _note(self, error: BaseException, used: Any) -> None:
-        """Has the producer made anew if its error is neither a message's own fault nor a broker that is away."""
-        transient = getattr(error, "retriable", False) or isinstance(
-            error, KafkaTimeoutError | MessageSizeTooLargeError
-        )
-        if not transient and used is self._producer and not self._broken.is_set():
+        """Has the producer made anew if it does not get over its error by itself."""
+        if not passes(error) and used is self._producer and not self._broken.is_set():
             log.warning("the producer is made anew", error=type(error).__name__)
             self._broken.set()
 

@@ -10,15 +10,18 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging.kafka.client import connected
+from octavo.messaging.kafka.client import connected, passes
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.security import KafkaSecurity
 from octavo.telemetry import metrics
 from octavo.topics import Outgoing
+
+log = structlog.get_logger()
 
 DELIVERY_SECONDS = 20.0
 """How long a message is offered to the broker before it counts as not acknowledged."""
@@ -67,12 +70,15 @@ class KafkaSink:
             return
         check_sizes(messages)
         used = self._open()
+        deadline = monotonic() + DELIVERY_SECONDS + 5
         try:
             futures = [used.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages]
-            deadline = monotonic() + DELIVERY_SECONDS + 5
             for future in futures:
                 future.get(timeout=max(0.1, deadline - monotonic()))
-        except (KafkaError, TimeoutError) as error:
+        except KafkaError as error:
+            # One that settles nothing in time has lost its thread.
+            if not passes(error) or monotonic() >= deadline:
+                self._discard(used)
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
         for topic, number in Counter(message.topic for message in messages).items():
             metrics.PUBLISHED.labels(topic).inc(number)
@@ -82,6 +88,15 @@ class KafkaSink:
         if self._producer is not None:
             with suppress(KafkaError):
                 self._producer.close(timeout=DELIVERY_SECONDS)
+
+    def _discard(self, used: Any) -> None:
+        """Has the producer made anew by the next publish. What other threads wait for fails, and is published again."""
+        with self._opening:
+            if self._producer is used:
+                log.warning("the producer is made anew")
+                self._producer = None
+        with suppress(KafkaError):
+            used.close(timeout=0)
 
     def _open(self) -> Any:
         with self._opening:
