@@ -53,7 +53,7 @@ class TestErasing:
         short, usual = service_with(2), service_with(7)
         gone = stored.deliver(2, at=NOW - timedelta(days=2, minutes=1), service_id=short)
         gone += stored.deliver(1, at=NOW - timedelta(days=8), service_id=usual)
-        kept = stored.deliver(1, at=NOW - timedelta(days=2) + timedelta(minutes=1), service_id=short)
+        kept = stored.deliver(1, at=NOW - timedelta(days=2) + timedelta(hours=1), service_id=short)
         kept += stored.deliver(1, at=NOW - timedelta(days=3), service_id=usual)
         assert erase(stored) == len(gone) == 3
         assert sealed(stored) == set(kept)
