@@ -130,7 +130,8 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchNotifications(self, request, context):
-        """A stream of status changes of one notification or of the whole service, resumable.
+        """A stream of status changes of one notification or of the whole service, resumable. The initial metadata come when it begins:
+        their `octavo-resume-token` goes on from there, for a stream that is lost before anything moved.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
