@@ -17,6 +17,7 @@ from octavo.domain.errors import Malformed, Unavailable
 from octavo.messaging import Partition, Record, Sink, Source
 from octavo.messaging.dead import DeadShare, bury
 from octavo.telemetry import metrics
+from octavo.telemetry.zero import at_zero
 from octavo.topics import M, Outgoing, Topic
 
 log = structlog.get_logger()
@@ -60,6 +61,11 @@ class Consumer(Generic[M]):
     poll_seconds: float = 0.5
     on_retry: Callable[[Sequence[Received[M]], int], None] = lambda _batch, _attempt: None
     on_dead: Callable[[Received[M], Malformed], None] = lambda _received, _error: None
+
+    def __post_init__(self) -> None:
+        """Has its metrics begin at zero."""
+        for metric in (metrics.CONSUMED, metrics.DEAD_LETTERS):
+            at_zero(metric, [self.topic.name])
 
     def run(self, stop: Event) -> None:
         """Consumes until told to stop; then leaves the group with all finished work committed.

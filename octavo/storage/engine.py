@@ -2,6 +2,9 @@
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
+
+from octavo.telemetry import metrics
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
@@ -10,9 +13,10 @@ STATEMENT_SECONDS = 30
 def engine(url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: str = "octavo") -> Engine:
     """A pool of at most so many connections; who finds none free within the wait gets an error.
 
-    A connection that died is noticed when it is used: the work is then done again, as for any other absence.
+    A connection that died is noticed when it is used: the work is then done again, as for any other absence. How many are in
+    use is told to operators under the name of the application.
     """
-    return create_engine(
+    made = create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
         pool_size=pool,
         max_overflow=0,
@@ -32,6 +36,14 @@ def engine(url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: s
             "tcp_user_timeout": 15_000,
         },
     )
+    metrics.POOL_SIZE.labels(application).set(pool)
+    metrics.POOL_IN_USE.labels(application).set_function(lambda: _in_use(made))
+    return made
+
+
+def _in_use(made: Engine) -> int:
+    # Disposing an engine gives it another pool, so it is asked for each time.
+    return made.pool.checkedout() if isinstance(made.pool, QueuePool) else 0
 
 
 def probe(connection: Connection) -> None:

@@ -151,6 +151,20 @@ TO_FINAL_SECONDS = Histogram(
     buckets=TO_RECEIPT,
 )
 
+POOL_IN_USE = Gauge("notifications_pool_in_use", "Database connections in use, by pool.", ["pool"])
+POOL_SIZE = Gauge("notifications_pool_size", "Database connections that a pool has at most.", ["pool"])
+PUBLISHING = Gauge(
+    "notifications_publishing", "Messages of calls that were handed to Kafka and are not acknowledged yet."
+)
+PUBLISHING_FILL = Gauge(
+    "notifications_publishing_fill_ratio",
+    "How much of the room for these messages is taken: at 1, calls are refused as OVERLOADED.",
+)
+LEASES = Gauge(
+    "notifications_leases", "Blocks of services' daily allowances that this process holds, by type.", ["type"]
+)
+LEASED_LEFT = Gauge("notifications_leased_left", "Notifications that these blocks still allow, by type.", ["type"])
+
 CERTIFICATE_EXPIRES = Gauge(
     "notifications_certificate_expires_seconds",
     "When a certificate that is shown expires, in seconds since 1970, by who shows it (api).",

@@ -15,6 +15,7 @@ from octavo.domain.errors import LimitExceeded, Reason, Unavailable
 from octavo.domain.limits import day_of, retry_after_midnight
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.storage.directory import Service
+from octavo.telemetry import metrics
 from services.api.allowance import Allowance
 from services.api.rate import Rate
 from services.api.transactions import Transactions
@@ -49,6 +50,11 @@ class LeasedLimits:
         # By the integer of the service's id: its hash costs nothing, a UUID's a call.
         self._accounts: dict[int, _Account] = {}
         self._idle: asyncio.Task[None] | None = None
+        for kind in NotificationType:
+            metrics.LEASES.labels(kind).set_function(lambda kind=kind: len(self._held(kind)))  # type: ignore[misc]
+            metrics.LEASED_LEFT.labels(kind).set_function(
+                lambda kind=kind: sum(one.lease.left for one in self._held(kind))  # type: ignore[misc]
+            )
 
     async def start(self) -> None:
         """Begins to look for idle leases."""
@@ -68,6 +74,11 @@ class LeasedLimits:
                 await asyncio.gather(*(_close(allowance) for allowance in held))
         except TimeoutError:
             log.warning("leases are not given back, the database does not answer", leases=len(held))
+
+    def _held(self, kind: NotificationType) -> list[Allowance]:
+        """What is leased now. Asked by the thread of a scrape, too: so accounts are listed at once."""
+        allowances = [account.allowances[kind] for account in list(self._accounts.values())]
+        return [allowance for allowance in allowances if allowance.lease.block]
 
     @property
     def holds(self) -> bool:

@@ -48,8 +48,11 @@ class GrpcServer:
         unready: Callable[[], str | None],
     ) -> None:
         self._settings = settings
-        self._authenticator = authenticator
         self._services = services
+        # Made at once, so that the metrics of every method are there before the first call.
+        self._handlers = [
+            handlers(served.descriptor, served.servicer, authenticator, served.callers) for served in services
+        ]
         self._unready = unready
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
@@ -60,10 +63,7 @@ class GrpcServer:
     async def start(self) -> None:
         """Listens."""
         server = grpc.aio.server(options=_options(self._settings), maximum_concurrent_rpcs=self._settings.most_calls)
-        for served in self._services:
-            server.add_generic_rpc_handlers(
-                (handlers(served.descriptor, served.servicer, self._authenticator, served.callers),)
-            )
+        server.add_generic_rpc_handlers(self._handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         if self._settings.reflection:

@@ -5,18 +5,24 @@ from threading import Event
 
 from sqlalchemy import Engine
 
+from octavo.domain.notification import NotificationType
 from octavo.faultpoint import Point, reach
 from octavo.messaging.loop import Received
 from octavo.process import repeat
+from octavo.providers.registry import PROVIDERS
 from octavo.storage.errors import transaction
 from octavo.storage.receipts import Applied, apply_receipts, take_held_receipts
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
+from octavo.telemetry.zero import at_zero
 from octavo.topics import Outgoing
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 BATCH = 500
 HELD_EVERY_SECONDS = 1.0
+KNOWN = frozenset({*PROVIDERS, "test"})
+"""Whose receipts there are; `test` stands for test keys."""
+RESULTS = ("moved", "ignored", "held", "complaint")
 
 
 class Mover:
@@ -24,6 +30,8 @@ class Mover:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        at_zero(metrics.RECEIPTS_APPLIED, KNOWN, RESULTS)
+        at_zero(metrics.TO_FINAL_SECONDS, NotificationType)
 
     @measured
     def move(self, batch: Sequence[Received[ReceiptMessage]]) -> Sequence[Outgoing]:
@@ -62,6 +70,7 @@ class HeldReceipts:
 def count(applied: Sequence[Applied]) -> None:
     """Counts what receipts did."""
     for one in applied:
-        metrics.RECEIPTS_APPLIED.labels(one.receipt.provider, one.result).inc()
+        provider = one.receipt.provider if one.receipt.provider in KNOWN else "other"
+        metrics.RECEIPTS_APPLIED.labels(provider, one.result).inc()
         if one.seconds_to_final is not None:
             metrics.TO_FINAL_SECONDS.labels(one.notification_type).observe(one.seconds_to_final)

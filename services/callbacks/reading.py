@@ -15,6 +15,9 @@ from octavo.telemetry import metrics
 READ_SECONDS = 10.0
 """From the first byte of a request, or the opening of its connection, to the last byte of its body."""
 IDLE_SECONDS = 75.0
+NO_DOOR = "unknown"
+"""Stands for the provider where none is known."""
+NO_DOOR_REFUSALS = ("unknown-path", "too-slow", "too-many-connections")
 LINGER_SECONDS = 1.0
 """How long the rest of a refused body is read and thrown away, so that the answer arrives before the connection ends."""
 
@@ -59,7 +62,7 @@ class WatchedConnection(RequestHandler):
 
     def _give_up(self) -> None:
         self._clock = None
-        metrics.RECEIPTS_REFUSED.labels("unknown", "too-slow").inc()
+        metrics.RECEIPTS_REFUSED.labels(NO_DOOR, "too-slow").inc()
         if self.transport is not None:
             self.transport.abort()
 
@@ -75,7 +78,7 @@ class WatchedServer(web.Server):
         """Takes a connection, or ends it when there are too many."""
         super().connection_made(handler, transport)
         if len(self._connections) > self._most:
-            metrics.RECEIPTS_REFUSED.labels("unknown", "too-many-connections").inc()
+            metrics.RECEIPTS_REFUSED.labels(NO_DOOR, "too-many-connections").inc()
             transport.abort()
 
     def __call__(self) -> RequestHandler:

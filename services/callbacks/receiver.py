@@ -14,13 +14,17 @@ from octavo.providers import ReceiptRequest
 from octavo.providers.sns_envelope import Forged, Refusal
 from octavo.storage.columns import STATUS_OF
 from octavo.telemetry import metrics
+from octavo.telemetry.zero import at_zero
 from octavo.topics import to
 from octavo.v1.messages_pb2 import ReceiptMessage
 from services.callbacks.doors import Door, Taken
-from services.callbacks.reading import TooLarge, WatchedServer, arrived, whole_body
+from services.callbacks.reading import NO_DOOR, NO_DOOR_REFUSALS, TooLarge, WatchedServer, arrived, whole_body
 
 RETRY_AFTER_SECONDS = 5
 _STATUS_OF_REFUSAL = {Refusal.UNREADABLE: 400, Refusal.REPLAYED: 409}
+MEANINGS = ("pending", "delivered", "temporary-failure", "permanent-failure", "technical-failure", "complaint")
+"""What a receipt can mean, as the label of its counter."""
+REFUSALS = ("method", "credentials", "too-large", "unavailable", "unreadable", *Refusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,17 @@ class Receiver:
     def __init__(self, doors: Sequence[Door], publisher: Publisher) -> None:
         self._doors = {f"/receipts/{door.name}": door for door in doors}
         self._publisher = publisher
+        names = [door.name for door in doors]
+        at_zero(metrics.RECEIPTS, names, MEANINGS)
+        at_zero(metrics.RECEIPTS_UNKNOWN, names)
+        at_zero(metrics.RECEIPTS_REFUSED, names, REFUSALS)
+        at_zero(metrics.RECEIPTS_REFUSED, [NO_DOOR], NO_DOOR_REFUSALS)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Takes a receipt: verified, parsed, published, and only then answered with 200."""
         door = self._doors.get(request.path)
         if door is None:
-            return _refusal(request, "unknown", Verdict(404, "unknown-path"))
+            return _refusal(request, NO_DOOR, Verdict(404, "unknown-path"))
         if request.method != "POST":
             return _refusal(request, door.name, Verdict(405, "method", {"Allow": "POST"}))
         try:

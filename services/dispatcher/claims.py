@@ -19,6 +19,7 @@ from octavo.storage.errors import transaction
 from octavo.storage.send import claim_notifications
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
+from octavo.telemetry.zero import at_zero
 from octavo.topics import Outgoing
 from octavo.v1.messages_pb2 import NotificationMessage
 from services.dispatcher.compose import Composer
@@ -63,6 +64,7 @@ class Claims:
         self._hand_on = hand_on
         # Kept until a claim succeeds: one whose answer was lost is made again, not left to run out.
         self._token = uuid4()
+        at_zero(metrics.CLAIMS, [topic], ["claimed", "skipped"])
 
     @measured
     def claim(self, batch: Sequence[Received[NotificationMessage]]) -> Sequence[Outgoing]:

@@ -17,6 +17,9 @@ from octavo.providers import Provider
 from octavo.providers.registry import PROVIDERS
 from octavo.storage.directory import Directory
 from octavo.storage.engine import engine
+from octavo.telemetry import metrics
+from octavo.telemetry.retries import send_step
+from octavo.telemetry.zero import at_zero
 from octavo.topics import LANES, Lane
 from services.dispatcher.claims import BATCH, Claimed, Claims
 from services.dispatcher.compose import Composer
@@ -54,6 +57,8 @@ def topic_parts(
 ) -> list[Part]:
     """The reader, the recorder and the providers of one topic: nothing is shared with another but the database's pool."""
     name = lane.send.name
+    for metric in (metrics.RETRIES, metrics.RETRIES_FAILED):
+        at_zero(metric, [send_step(lane.type)])
     weights = settings.weights(lane.type)
     providers = {
         one: PROVIDERS[one].make(of_providers[one], settings.in_flight) for one, weight in weights.items() if weight

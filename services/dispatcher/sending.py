@@ -18,11 +18,20 @@ from octavo.storage.columns import micros
 from octavo.storage.send import LEASE
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
+from octavo.telemetry.zero import at_zero
 from services.dispatcher.claims import Claimed
 from services.dispatcher.outcomes import Ended
 
 LATEST_CALL_SECONDS = LEASE.total_seconds() / 2
 """A claim older than that is given back instead of used: its lease must outlast the call and its recording."""
+
+
+def outcome_name(kind: type[Outcome]) -> str:
+    """What a kind of outcome is called on metrics."""
+    return kind.__name__.lower()
+
+
+OUTCOMES = tuple(map(outcome_name, (Accepted, Temporary, Permanent, Uncertain)))
 
 
 class Sender(Protocol):
@@ -63,6 +72,11 @@ class Sending:
         self._records = records
         self._now = now
         self._tasks: set[asyncio.Task[None]] = set()
+        names = [*providers, unsent.name]
+        for metric in (metrics.PROVIDER_SECONDS, metrics.IN_FLIGHT, metrics.UNCONFIRMED):
+            at_zero(metric, names)
+        at_zero(metrics.PROVIDER_CALLS, names, OUTCOMES)
+        at_zero(metrics.TO_PROVIDER_SECONDS, [topic])
 
     def begin(self, batch: Sequence[Claimed]) -> None:
         """Starts a call for each. Used on the event loop."""
@@ -111,7 +125,7 @@ class Sending:
         finally:
             metrics.IN_FLIGHT.labels(sender.name).dec()
             metrics.PROVIDER_SECONDS.labels(sender.name).observe(perf_counter() - started)
-        metrics.PROVIDER_CALLS.labels(sender.name, type(outcome).__name__.lower()).inc()
+        metrics.PROVIDER_CALLS.labels(sender.name, outcome_name(type(outcome))).inc()
         if isinstance(outcome, Temporary | Uncertain) and sender.name in self._providers:
             self._weights.failed(sender.name, self._now())
         if isinstance(outcome, Accepted) and isinstance(message.to, PhoneNumber):

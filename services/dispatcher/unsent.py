@@ -13,6 +13,8 @@ from octavo.domain.recipient import test_outcome
 from octavo.messaging import Sink
 from octavo.providers import EmailMessage, TextMessage
 from octavo.storage.columns import STATUS, micros
+from octavo.telemetry import metrics
+from octavo.telemetry.zero import at_zero
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 NAME = "test"
@@ -25,6 +27,7 @@ class Unsent:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
+        at_zero(metrics.PUBLISHED, [topics.RECEIPTS.name])
 
     async def send(self, message: TextMessage | EmailMessage) -> Outcome:
         """Publishes the receipt at once: it may come before the record of the send, as any receipt may."""

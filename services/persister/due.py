@@ -11,8 +11,10 @@ from octavo.process import repeat
 from octavo.storage.columns import TYPE_OF
 from octavo.storage.due import postpone_rescue, take_due_notifications
 from octavo.storage.errors import transaction
+from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
-from octavo.topics import Topic, lane_of, to
+from octavo.telemetry.zero import at_zero
+from octavo.topics import LANES, Topic, lane_of, to
 from octavo.v1.messages_pb2 import NotificationMessage
 
 BATCH = 500
@@ -28,6 +30,7 @@ class Due:
         self._engine = engine
         self._sink = sink
         self._every = every_seconds
+        at_zero(metrics.PUBLISHED, [lane.send.name for lane in LANES])
 
     def run(self, stop: Event) -> None:
         """Goes on until told to stop; PostgreSQL and Kafka may be away."""

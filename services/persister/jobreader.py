@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Engine
 
 from octavo.domain.errors import Malformed, Reason, Rejected, Unavailable
+from octavo.domain.notification import NotificationType
 from octavo.domain.retry import Backoff, seconds
 from octavo.faultpoint import Point, reach
 from octavo.messaging import Sink
@@ -32,7 +33,8 @@ from octavo.storage.jobqueue import (
 )
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
-from octavo.topics import Outgoing
+from octavo.telemetry.zero import at_zero
+from octavo.topics import LANES, Outgoing
 from octavo.v1.messages_pb2 import JobMessage
 from services.persister.openjob import Files, OpenJob, Turn
 
@@ -49,6 +51,10 @@ STORE_BACKOFF = Backoff(seconds(1, 2, 5, 10, 30, 60), jitter=0.1)
 """While the store is away. After that the job counts as stopped, and is tried again with those that are."""
 STOPPED_WAIT = timedelta(seconds=60)
 """When a stopped job is looked at again: the file may be back."""
+STOPS = (
+    Reason.FILE_CHANGED, Reason.FILE_NOT_FOUND, Reason.FILE_UNREADABLE, Reason.SERVICE_SUSPENDED, Reason.STORE_UNAVAILABLE,
+)  # fmt: skip
+"""Why a job that was checked may stop nevertheless; other reasons are rarer."""
 _ID_BYTES = 16
 
 
@@ -73,6 +79,11 @@ class JobReader:
         self._token = uuid4()
         self._looked_at = 0.0
         self._wanted = Event()
+        at_zero(metrics.JOB_ROWS, NotificationType, ["published", "refused"])
+        at_zero(metrics.JOBS_STOPPED, STOPS)
+        for metric in (metrics.RETRIES, metrics.RETRIES_FAILED):
+            at_zero(metric, [STEP])
+        at_zero(metrics.PUBLISHED, [lane.persist.name for lane in LANES if lane.origin == "csv"])
 
     def hear(self, batch: Sequence[Received[JobMessage]]) -> Sequence[Outgoing]:
         """The handler of `jobs`: has the database looked at. Raises Malformed for a message that names no job."""

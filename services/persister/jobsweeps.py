@@ -13,6 +13,7 @@ from octavo.storage.jobqueue import files_to_erase, note_erased
 from octavo.storage.jobrows import cancel_job_rows, cancelled_lately
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
+from octavo.telemetry.zero import at_zero
 
 log = structlog.get_logger()
 
@@ -20,6 +21,7 @@ EVERY_SECONDS = 5.0
 STILL_ARRIVING = timedelta(minutes=5)
 """How long after its end rows of a cancelled job are looked for, that were on their way."""
 FILES_AT_ONCE = 20
+SWEPT_FILES = "files of jobs"
 
 
 class JobSweeps:
@@ -29,6 +31,7 @@ class JobSweeps:
         self._engine = engine
         self._store = store
         self._every = every_seconds
+        at_zero(metrics.SWEPT, [SWEPT_FILES])
 
     def run(self, stop: Event) -> None:
         """Goes on until told to stop; PostgreSQL and the store may be away."""
@@ -60,6 +63,6 @@ class JobSweeps:
         if keys:
             with transaction(self._engine) as connection:
                 note_erased(connection, keys)
-            metrics.SWEPT.labels("files of jobs").inc(len(keys))
+            metrics.SWEPT.labels(SWEPT_FILES).inc(len(keys))
             log.info("files erased", count=len(keys))
         return len(keys)

@@ -15,6 +15,7 @@ from octavo.storage.insert import Inserted, insert_notifications
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
 from octavo.telemetry.retries import persist_step, retries_failed, retry_planned
+from octavo.telemetry.zero import at_zero
 from octavo.topics import Lane, Outgoing, to
 from octavo.v1.messages_pb2 import NotificationMessage
 
@@ -30,6 +31,11 @@ class Persister:
         self._engine = engine
         self._lane = lane
         self._step = persist_step(lane.type)
+        for metric in (metrics.PERSISTED, metrics.OTHER_CONTENT):
+            at_zero(metric, [lane.persist.name])
+        for metric in (metrics.RETRIES, metrics.RETRIES_FAILED):
+            at_zero(metric, [self._step])
+        at_zero(metrics.PUBLISHED, [lane.send.name])
 
     @measured
     def persist(self, batch: Batch) -> Sequence[Outgoing]:

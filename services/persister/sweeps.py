@@ -13,6 +13,7 @@ from octavo.storage import due, partitions
 from octavo.storage.allowances import forget_leases
 from octavo.storage.errors import transaction
 from octavo.telemetry import metrics
+from octavo.telemetry.zero import at_zero
 
 log = structlog.get_logger()
 
@@ -52,6 +53,7 @@ class Sweeper:
     def __init__(self, engine: Engine, sweep: Sweep) -> None:
         self._engine = engine
         self._sweep = sweep
+        at_zero(metrics.SWEPT, [sweep.name])
 
     def run(self, stop: Event) -> None:
         """Goes on until told to stop; PostgreSQL may be away."""

@@ -89,6 +89,9 @@ class KafkaPublisher:
         self._keeper = threading.Thread(target=self._keep, name="kafka-publisher", daemon=True)
         self._watch: asyncio.Task[None] | None = None
         self._published = {topic: metrics.PUBLISHED.labels(topic) for topic in self._topics}
+        # A process has one publisher.
+        metrics.PUBLISHING.set_function(lambda: self._messages)
+        metrics.PUBLISHING_FILL.set_function(lambda: self.fill)
 
     # A part of a process
 
@@ -117,6 +120,11 @@ class KafkaPublisher:
             await asyncio.to_thread(_close, used)
 
     # Publishing
+
+    @property
+    def fill(self) -> float:
+        """How much of the room for what is in flight is taken, from 0 to 1."""
+        return max(self._messages / self._most_messages, self._bytes / self._most_bytes)
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all, and returns once every in-sync replica has them.
