@@ -52,8 +52,10 @@ def metrics() -> str:
 def topics() -> str:
     """docs/topics.md: every topic."""
     from octavo import topics as module
+    from octavo.messaging.kafka.administration import DEAD_RETENTION
 
-    lines = ["# Topics", "", "Each has a `.dead` topic for records that can't be handled.", ""]
+    dead = f"Each has a `.dead` topic of one partition for records that can't be handled, kept for {DEAD_RETENTION.days} days."
+    lines = ["# Topics", "", dead, ""]
     lines += ["| topic | carries | partitions | kept for |", "|---|---|---|---|"]
     lines += [
         f"| `{topic.name}` | `{topic.message.DESCRIPTOR.name}` | {topic.partitions} | {topic.retention.days} days |"
