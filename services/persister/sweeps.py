@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from threading import Event
 
 import structlog
 from sqlalchemy import Connection, Engine
 
 from octavo.process import repeat
-from octavo.storage import due, partitions
+from octavo.storage import due, partitions, retention
 from octavo.storage.allowances import forget_leases
 from octavo.storage.errors import transaction
+from octavo.storage.statistics import roll_up_closed_days
 from octavo.telemetry import metrics
 from octavo.telemetry.zero import at_zero
 
@@ -20,20 +21,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is done, and every how many seconds. `settle` returns what it settled; nothing means that all is well."""
+    """What is done, and every how many seconds. `settle` returns what it settled: ids, or how many.
+
+    An `expected` sweep finds work while all is well; what another finds stood still, and is told as a warning.
+    """
 
     name: str
     every_seconds: float
-    settle: Callable[[Connection], Sequence[str]]
+    settle: Callable[[Connection], Sequence[str] | int]
+    expected: bool = False
 
 
-def _forget_leases(connection: Connection) -> Sequence[str]:
-    forfeited = forget_leases(connection, datetime.now(UTC).date())
-    return [f"{forfeited} notifications"] if forfeited else []
-
-
-def _ensure_partitions(connection: Connection) -> Sequence[str]:
-    return partitions.ensure(connection, datetime.now(UTC))
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 SWEEPS = (
@@ -42,8 +42,11 @@ SWEEPS = (
     Sweep("unconfirmed to fail", 15, due.fail_unconfirmed),
     Sweep("unconfirmed to send again", 15, due.resend_unconfirmed),
     Sweep("no receipt", 60, due.fail_without_receipt),
-    Sweep("leases of dead processes", 10, _forget_leases),
-    Sweep("partitions", 3600, _ensure_partitions),
+    Sweep("leases of dead processes", 10, lambda connection: forget_leases(connection, _today())),
+    Sweep("partitions", 3600, lambda connection: partitions.ensure(connection, datetime.now(UTC)), expected=True),
+    Sweep("closed days", 600, lambda connection: roll_up_closed_days(connection, _today()), expected=True),
+    Sweep("retention", 60, retention.erase_expired, expected=True),
+    Sweep("old rows", 3600, lambda connection: retention.drop_old_rows(connection, _today()), expected=True),
 )
 
 
@@ -63,7 +66,9 @@ class Sweeper:
         """Settles a batch; whether there may be more. Raises Unavailable while PostgreSQL is away."""
         with transaction(self._engine) as connection:
             settled = self._sweep.settle(connection)
-        metrics.SWEPT.labels(self._sweep.name).inc(len(settled))
-        if settled:
-            log.warning("swept", what=self._sweep.name, count=len(settled), ids=list(settled))
-        return bool(settled)
+        count = settled if isinstance(settled, int) else len(settled)
+        metrics.SWEPT.labels(self._sweep.name).inc(count)
+        if count:
+            tell = log.info if self._sweep.expected else log.warning
+            tell("swept", what=self._sweep.name, count=count, ids=[] if isinstance(settled, int) else list(settled))
+        return bool(count)
