@@ -31,7 +31,7 @@ CODES: dict[type[errors.OctavoError], grpc.StatusCode] = {
 
 # Clients refuse trailers above 8 KiB by default: many long names of placeholders must not turn into an error of transport.
 _MOST_MESSAGE = 500
-_MOST_DETAILS = 4_096
+_MOST_DETAILS = 3_000
 _MOST_NAME = 200
 
 
@@ -74,7 +74,10 @@ def _answer(code: grpc.StatusCode, message: str, packed: list[Message]) -> Answe
 
 def _message(error: errors.OctavoError) -> str:
     text = str(getattr(error, "message", ""))
-    return text if len(text) <= _MOST_MESSAGE else text[: _MOST_MESSAGE - 1] + "…"
+    written = text.encode()
+    if len(written) <= _MOST_MESSAGE:
+        return text
+    return written[: _MOST_MESSAGE - 3].decode(errors="ignore") + "…"
 
 
 def _details(error: errors.OctavoError) -> Iterable[Message]:
