@@ -1,4 +1,4 @@
-"""What the Containerfile promises; tests/integration/test_image.py runs its steps."""
+"""What the Containerfile promises; tests/integration/image runs its steps."""
 
 import re
 from pathlib import Path
