@@ -167,7 +167,7 @@ def test_requests_are_counted_by_caller_method_module_function_and_status(accoun
     RegistryServiceStub(channel).ListServices(ListServicesRequest(), metadata=admin, timeout=10)
     counted = samples(known["API_METRICS_URL"], "notifications_requests_total")
     seen = {
-        (one["caller"], one["method"].rpartition("/")[2], one["function"], one["status"])
+        (one["caller"], one["method"].rpartition("/")[2], one["function"].rpartition(".")[2], one["status"])
         for one, value in counted
         if value and one["module"].startswith("services.api.")
     }
