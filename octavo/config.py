@@ -80,6 +80,11 @@ class OpsSettings(Settings):
         default="auto", pattern="^(auto|json|console)$", description="json, console, or auto: console on a terminal."
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
+    statsd_address: str = Field(
+        default="",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="StatsD server, as host:port, that gets the main events, too (docs/operations/statsd.md).",
+    )
     faultpoint: str = Field(default="", description="For fault tests only: where the process is to end as killed.")
 
 

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from octavo import faultpoint
 from octavo.config import OpsSettings
 from octavo.domain.errors import Malformed, Unavailable
-from octavo.telemetry import logs
+from octavo.telemetry import logs, statsd
 
 log = structlog.get_logger()
 
@@ -108,7 +108,10 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
     """Runs a process until SIGTERM or SIGINT, then drains it. Ends with status 1 if a part fails."""
     logs.configure(service, settings.log_format, settings.log_level)
     faultpoint.arm(settings.faultpoint)
-    sys.exit(uvloop.run(_serve(settings, service, parts)))
+    statsd.start(settings.statsd_address)
+    status = uvloop.run(_serve(settings, service, parts))
+    statsd.stop()
+    sys.exit(status)
 
 
 async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequence[Part]]) -> int:

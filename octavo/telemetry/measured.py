@@ -6,7 +6,7 @@ from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, statsd
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,9 +35,13 @@ def measured(function: F) -> F:
                 result = await function(*args, **kwargs)
             except BaseException:
                 failed.inc()
+                statsd.count(name, "error")
                 raise
             finally:
-                seconds.observe(perf_counter() - start)
+                took = perf_counter() - start
+                seconds.observe(took)
+                if statsd.exporter is not None:
+                    statsd.exporter.timed(name, took)
             ok.inc()
             return result
 
@@ -50,9 +54,13 @@ def measured(function: F) -> F:
             result = function(*args, **kwargs)
         except BaseException:
             failed.inc()
+            statsd.count(name, "error")
             raise
         finally:
-            seconds.observe(perf_counter() - start)
+            took = perf_counter() - start
+            seconds.observe(took)
+            if statsd.exporter is not None:
+                statsd.exporter.timed(name, took)
         ok.inc()
         return result
 

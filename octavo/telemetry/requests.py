@@ -1,6 +1,6 @@
 """Counting gRPC calls, with the labels of a method bound once."""
 
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, statsd
 
 CODES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -25,6 +25,7 @@ class Requests:
         self._requests = {
             code: metrics.REQUESTS.labels(caller, f"{service}/{method}", module, function, code) for code in CODES
         }
+        self._names = {code: statsd.request_name(caller, module, function, code) for code in CODES}
 
     def handled(self, code: str, seconds: float) -> None:
         """Counts a call that has ended so."""
@@ -32,3 +33,5 @@ class Requests:
         self._handled[code].inc()
         self._requests[code].inc()
         self._seconds.observe(seconds)
+        if statsd.exporter is not None:
+            statsd.exporter.timed(self._names[code], seconds)

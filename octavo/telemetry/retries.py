@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from octavo.domain.notification import NotificationType
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, statsd
 
 log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ def send_step(notification_type: NotificationType) -> str:
 def retry_planned(step: str, notification_id: UUID, *, attempt: int, wait: timedelta | None, reason: str) -> None:
     """Says that the step is tried again, after the attempt with this number (1 is the first)."""
     metrics.RETRIES.labels(step).inc()
+    statsd.count("retry", step)
     event = f"RETRY {step} {notification_id}"
     log.warning(
         event,
@@ -41,6 +42,7 @@ def retry_planned(step: str, notification_id: UUID, *, attempt: int, wait: timed
 def retries_failed(step: str, notification_id: UUID, *, attempts: int, reason: str) -> None:
     """Says that the step is given up."""
     metrics.RETRIES_FAILED.labels(step).inc()
+    statsd.count("retry_failed", step)
     event = f"RETRY FAILED {step} {notification_id}"
     log.error(
         event,

@@ -13,7 +13,7 @@ from octavo.messaging.publisher import Publisher
 from octavo.providers import ReceiptRequest
 from octavo.providers.sns_envelope import Forged, Refusal
 from octavo.storage.columns import STATUS_OF
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, statsd
 from octavo.telemetry.zero import at_zero
 from octavo.topics import to
 from octavo.v1.messages_pb2 import ReceiptMessage
@@ -76,6 +76,7 @@ class Receiver:
         reach(Point.CALLBACKS_AFTER_WRITE)
         for receipt in taken.receipts:
             metrics.RECEIPTS.labels(door.name, mapped_status(receipt)).inc()
+            statsd.count("callbacks", door.name, mapped_status(receipt))
 
 
 def mapped_status(receipt: ReceiptMessage) -> str:
