@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 DELIVERY_SECONDS = 20.0
 """How long a message is offered to the broker before it counts as not acknowledged."""
+LATE_SECONDS = 5.0
+"""So long after that it should have said so; a producer that did not waits for an answer that never comes."""
 
 
 def producer(
@@ -49,6 +51,14 @@ def producer(
     )
 
 
+def discard(used: Any) -> None:
+    """Ends a producer that is not trusted any more, and its thread. What it holds is not acknowledged."""
+    # Told so first, as close() gives up before it stops a thread that waits for what never comes.
+    used._sender.force_close()  # noqa: SLF001 - there is no public way
+    with suppress(KafkaError):
+        used.close(timeout=1)
+
+
 class KafkaSink:
     """A Sink over a producer. Batches of many threads travel together.
 
@@ -70,14 +80,14 @@ class KafkaSink:
             return
         check_sizes(messages)
         used = self._open()
-        deadline = monotonic() + DELIVERY_SECONDS + 5
+        late = monotonic() + DELIVERY_SECONDS + LATE_SECONDS
         try:
             futures = [used.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages]
             for future in futures:
-                future.get(timeout=max(0.1, deadline - monotonic()))
+                # A little longer, so that it is late by then whatever the clocks round.
+                future.get(timeout=max(0.0, late - monotonic()) + 0.1)
         except KafkaError as error:
-            # One that settles nothing in time has lost its thread.
-            if not passes(error) or monotonic() >= deadline:
+            if not passes(error) or monotonic() >= late:
                 self._discard(used)
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
         for topic, number in Counter(message.topic for message in messages).items():
@@ -95,8 +105,7 @@ class KafkaSink:
             if self._producer is used:
                 log.warning("the producer is made anew")
                 self._producer = None
-        with suppress(KafkaError):
-            used.close(timeout=0)
+        discard(used)
 
     def _open(self) -> Any:
         with self._opening:

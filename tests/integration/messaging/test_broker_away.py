@@ -14,7 +14,7 @@ from octavo.messaging import Partition
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.publisher import NotSent
 from octavo.topics import Outgoing
-from tests.integration.messaging.conftest import Kafka, wait_for
+from tests.integration.looking import Kafka, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +90,21 @@ def test_a_consumer_goes_on_where_it_was_when_its_broker_was_killed(mortal, topi
     assert seen == list(range(20))
     member.commit({Partition(topic, 0): 20})
     assert Kafka(mortal.kafka_bootstrap).committed(group) == {(topic, 0): 20}
+
+
+def test_a_sink_publishes_again_after_its_producer_waited_in_vain(mortal, topic, closed_later):
+    sink = closed_later(KafkaSink(mortal.kafka_bootstrap))
+    sink.publish([Outgoing(topic, b"", b"first")])
+    threads = set(enumerate_threads())
+    # What a broker that goes away at a bad moment leaves behind: its producer waits for an answer, and nothing expires.
+    sink._producer._sender._transaction_manager.next_in_flight_request_correlation_id()
+
+    with pytest.raises(Unavailable):
+        sink.publish([Outgoing(topic, b"", b"second")])
+    sink.publish([Outgoing(topic, b"", b"third")])
+
+    assert Kafka(mortal.kafka_bootstrap).values(topic)[-1] == b"third"
+    assert len(set(enumerate_threads())) == len(threads)
 
 
 def test_a_publish_waits_for_a_broker_that_comes_back(mortal, topic, closed_later):
