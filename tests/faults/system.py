@@ -33,6 +33,8 @@ SETTINGS = {
     "OCTAVO_CONSUMER_SESSION_SECONDS": "3",
     "OCTAVO_LOG_FORMAT": "json",
 }
+START_SECONDS = 300
+"""A machine that others work on takes its time."""
 DEATH_SECONDS = 45.0
 """How long a process may take until it comes by the point at which it is to end."""
 
@@ -57,7 +59,7 @@ class System:
 
     def __enter__(self) -> Self:
         os.environ.update(SETTINGS)
-        self.stack.start()
+        self.stack.start(START_SECONDS)
         try:
             self.database = Database(self.stack.database_url)
             # The limit of a minute is not what is tried here.
@@ -103,7 +105,7 @@ class System:
             if self.stack.wait_ended(name, 0):
                 self.stack.start_program(name, ready=False)
         for name in names:
-            self.stack.wait_ready(name)
+            self.stack.wait_ready(name, START_SECONDS)
 
     def rearm(self, point: Point, passes: int) -> None:
         """Starts a service that has died, with another death before it."""
