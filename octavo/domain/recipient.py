@@ -40,6 +40,9 @@ _REFUSED_KINDS = {
     PhoneNumberType.VOICEMAIL: Reason.RECIPIENT_NO_TEXTS,
 }
 _UK = 44
+# Codes whose numbers need more than the pattern of the main region's mobiles: areas that belong to other countries (1, 7), and
+# national numbers that keep a leading zero (39).
+_SHARED_PATTERNS = frozenset({1, 7, 39})
 # Ofcom's numbers for drama: nobody has them, so tests may use them. phonenumbers calls them invalid.
 _UK_DRAMA = re.compile(r"7700900\d{3}|1632960\d{3}|2079460\d{3}|1(?:1[3-8]|21|31|41|51|61)4960\d{3}|3069990\d{3}")
 
@@ -132,11 +135,34 @@ def _judge(number: phonenumbers.PhoneNumber, default_region: str) -> PhoneNumber
         return PhoneNumber(_e164(number), "GB", international)
     if code in _REFUSED_CODES:
         return _REFUSED_CODES[code]
-    kind = phonenumbers.number_type(number)
+    if region := _mobile_region(code, str(number.national_number)):
+        return PhoneNumber(_e164(number), region, international)
     region = phonenumbers.region_code_for_number(number)
+    kind = phonenumbers.number_type(number)
     if kind == PhoneNumberType.UNKNOWN or region is None:
         return _wrong_length(number)
     return _REFUSED_KINDS.get(kind) or PhoneNumber(_e164(number), region, international)
+
+
+def _mobile_region(code: int, digits: str) -> str | None:
+    """The main region of a calling code, if these are digits of a mobile there: nearly all recipients, and quickly told.
+
+    phonenumbers tries every kind of number of every region that shares the code. It would come to the same: the main region is
+    the first that it tries, and its mobiles are no other kind (a test compares the two).
+    """
+    pattern = _mobiles_of(code)
+    return pattern[0] if pattern and pattern[1].fullmatch(digits) else None
+
+
+@lru_cache(maxsize=512)
+def _mobiles_of(code: int) -> tuple[str, re.Pattern[str]] | None:
+    region = phonenumbers.region_code_for_country_code(code)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    mobile = metadata.mobile if metadata is not None else None
+    # Where numbers may begin with zeros, or fixed lines and mobiles look alike, phonenumbers decides.
+    if mobile is None or not mobile.national_number_pattern or code in _SHARED_PATTERNS:
+        return None
+    return region, re.compile(mobile.national_number_pattern)
 
 
 def _wrong_length(number: phonenumbers.PhoneNumber) -> Reason:

@@ -1,5 +1,8 @@
 """Recipients are parsed with the precise reason for a refusal, and never quoted in it."""
 
+import random
+
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,3 +193,22 @@ def test_the_test_recipients_decide_what_a_test_key_gets(recipient, status):
 def test_some_countries_send_no_receipts():
     assert sends_receipts("GB")
     assert not sends_receipts("US")
+
+
+def test_mobiles_of_every_country_are_told_as_phonenumbers_tells_them():
+    draw, compared = random.Random(7), 0
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+        for _ in range(20 if example else 0):
+            digits = str(example.national_number)
+            changed = [digit if draw.random() < 0.6 else draw.choice("0123456789") for digit in digits[1:]]
+            number = phonenumbers.PhoneNumber(
+                country_code=example.country_code, national_number=int(digits[0] + "".join(changed))
+            )
+            if phonenumbers.number_type(number) != phonenumbers.PhoneNumberType.MOBILE:
+                continue
+            e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            found = parse_phone(e164)
+            assert (found.e164, found.country) == (e164, phonenumbers.region_code_for_number(number))
+            compared += 1
+    assert compared > 1_000
