@@ -68,11 +68,35 @@ class WatchedConnection(RequestHandler):
 
 
 class WatchedServer(web.Server):
-    """Makes watched connections, up to a number."""
+    """Makes watched connections, up to a number; knows how many requests are in hand."""
 
     def __init__(self, handler: Callable[[Any], Awaitable[web.StreamResponse]], connections: int) -> None:
-        super().__init__(handler)
+        super().__init__(self._handle)
         self._most = connections
+        self._answer = handler
+        self._in_hand = 0
+        self._ending = False
+
+    async def finish(self) -> None:
+        """Ends each connection with its next answer, and returns once what has begun to come is answered.
+
+        No new connection may come meanwhile.
+        """
+        self._ending = True
+        async with asyncio.timeout(READ_SECONDS):
+            # It happens once in a process's life: not worth an event that every request would have to look after.
+            while self._in_hand:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def _handle(self, request: Any) -> web.StreamResponse:
+        self._in_hand += 1
+        try:
+            response = await self._answer(request)
+        finally:
+            self._in_hand -= 1
+        if self._ending:
+            response.force_close()
+        return response
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Takes a connection, or ends it when there are too many."""

@@ -1,6 +1,7 @@
 """The receiver: takes receipts over HTTP and answers once they are durable. It needs Kafka, and never PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -117,11 +118,11 @@ class ReceiverPart:
     name = "receiver"
 
     def __init__(self, receiver: Receiver, *, host: str, port: int, connections: int) -> None:
-        self._receiver = receiver
         self._host = host
         self._port = port
-        self._connections = connections
+        self._server = WatchedServer(receiver.answer, connections)
         self._runner: web.ServerRunner | None = None
+        self._site: web.TCPSite | None = None
 
     @property
     def port(self) -> int:
@@ -130,10 +131,10 @@ class ReceiverPart:
 
     async def start(self) -> None:
         """Listens."""
-        server = WatchedServer(self._receiver.answer, self._connections)
-        self._runner = web.ServerRunner(server, access_log=None)
+        self._runner = web.ServerRunner(self._server, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=512).start()
+        self._site = web.TCPSite(self._runner, self._host, self._port, backlog=512)
+        await self._site.start()
 
     def unready(self) -> str | None:
         """It can always take; whether Kafka can is the publisher's to say."""
@@ -141,5 +142,9 @@ class ReceiverPart:
 
     async def drain(self) -> None:
         """Accepts no connection, answers what came, and ends."""
-        if self._runner:
+        if self._site and self._runner:
+            await self._site.stop()
+            # Requests that are half there would be dropped by the rest.
+            with suppress(TimeoutError):
+                await self._server.finish()
             await self._runner.cleanup()

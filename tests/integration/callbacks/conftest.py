@@ -20,6 +20,17 @@ from octavo.storage.receipts import Applied, apply_receipts
 from octavo.storage.send import Recorded, claim_notifications, record_outcomes
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
+from tests.integration.callbacks.running import (
+    callbacks,
+    certificate,
+    new_callbacks,
+    receipts_broker,
+    sns,
+    sns_key,
+    stranger,
+)
+
+__all__ = ["callbacks", "certificate", "new_callbacks", "receipts_broker", "sns", "sns_key", "stranger"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Members of groups, and messages on topics of a real broker."""
 
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -11,7 +10,7 @@ from queue import Queue
 from threading import Event, Thread
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
 
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
@@ -21,42 +20,7 @@ from octavo.messaging.kafka.size import LARGEST, LARGEST_DEAD
 from octavo.messaging.loop import Consumer
 from octavo.topics import JOBS, Topic
 from octavo.v1.messages_pb2 import JobMessage
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Returns once the condition holds; fails after the deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-
-
-class Kafka:
-    """What the tests ask of a broker, through clients of their own."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
-
-    def values(self, topic: str) -> list[bytes]:
-        """All that is on a topic."""
-        with closing(KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)) as consumer:
-            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-            consumer.assign(partitions)
-            consumer.seek_to_beginning(*partitions)
-            ends = consumer.end_offsets(partitions)
-            found: list[bytes] = []
-            deadline = time.monotonic() + 30
-            while any(consumer.position(one) < ends[one] for one in partitions):
-                assert time.monotonic() < deadline
-                for records in consumer.poll(timeout_ms=200).values():
-                    found += [record.value for record in records]
-            return found
-
-    def committed(self, group: str) -> dict[tuple[str, int], int]:
-        """Where a group stands."""
-        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
-            offsets = admin.list_group_offsets([group])[group]
-        return {(one.topic, one.partition): told.offset for one, told in offsets.items() if told.offset >= 0}
+from tests.integration.looking import Kafka
 
 
 class Reader:

@@ -12,7 +12,7 @@ from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
 from octavo.topics import Outgoing, to
 from octavo.v1.messages_pb2 import JobMessage
-from tests.integration.messaging.conftest import wait_for
+from tests.integration.looking import wait_for
 
 RECORDS = 400
 

@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 from octavo.messaging import Partition
 from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.topics import Outgoing
-from tests.integration.messaging.conftest import wait_for
+from tests.integration.looking import wait_for
 
 
 @pytest.fixture
