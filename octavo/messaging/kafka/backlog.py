@@ -33,7 +33,8 @@ class KafkaBacklog:
         try:
             self._open()
             return self._read()
-        except KafkaError as error:
+        # Asked for offsets while a broker comes back, kafka-python leaves partitions out, and stumbles over that.
+        except (KafkaError, KeyError) as error:
             self.close()
             raise Unavailable(f"the backlog can't be read: {type(error).__name__}") from error
 

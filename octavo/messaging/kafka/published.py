@@ -43,7 +43,8 @@ class FinishedRecords:
         try:
             self._open()
             return {topic.name: self._published(topic) for topic in self._topics}
-        except KafkaError as error:
+        # Asked for offsets while a broker comes back, kafka-python leaves partitions out, and stumbles over that.
+        except (KafkaError, KeyError) as error:
             self.close()
             raise Unavailable(f"topics can't be read: {type(error).__name__}") from error
 
