@@ -199,16 +199,21 @@ def test_mobiles_of_every_country_are_told_as_phonenumbers_tells_them():
     draw, compared = random.Random(7), 0
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
-        for _ in range(20 if example else 0):
+        if example is None:
+            continue
+        for _ in range(20):
             digits = str(example.national_number)
             changed = [digit if draw.random() < 0.6 else draw.choice("0123456789") for digit in digits[1:]]
-            number = phonenumbers.PhoneNumber(
-                country_code=example.country_code, national_number=int(digits[0] + "".join(changed))
-            )
+            national = int(digits[0] + "".join(changed))
+            number = phonenumbers.PhoneNumber(country_code=example.country_code, national_number=national)
             if phonenumbers.number_type(number) != phonenumbers.PhoneNumberType.MOBILE:
                 continue
             e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-            found = parse_phone(e164)
-            assert (found.e164, found.country) == (e164, phonenumbers.region_code_for_number(number))
+            at_home = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+            wanted = (e164, phonenumbers.region_code_for_number(number))
+            for text, default in ((e164, "GB"), (at_home, region)):
+                found = parse_phone(text, default)
+                assert (found.e164, found.country) == wanted
+                assert found.international == (phonenumbers.country_code_for_region(default) != number.country_code)
             compared += 1
     assert compared > 1_000
