@@ -1,0 +1,133 @@
+"""A real Prometheus scrapes every process: the dashboards show data, and the rules say that all is well."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.local.instance import ROOT
+from tests.e2e.test_whole_path import send_email, send_sms, settled
+from tests.integration.transport.conftest import free_port
+
+FETCHED = ROOT / ".local/tools/prometheus/usr/bin/prometheus"
+PROMETHEUS = shutil.which("prometheus") or (str(FETCHED) if FETCHED.exists() else None)
+DASHBOARDS = sorted((ROOT / "deploy/dashboards").glob("*.json"))
+
+pytestmark = pytest.mark.skipif(
+    PROMETHEUS is None,
+    reason="Prometheus is not on this machine: `make alerts-check` fetches it with promtool if it can",
+)
+
+WITHOUT_DATA = {"Tasks that failed"}
+"""What shows something only when something is wrong."""
+
+
+class Prometheus:
+    def __init__(self, port: int) -> None:
+        self._address = f"http://127.0.0.1:{port}/api/v1"
+
+    def get(self, path: str, **parameters: str) -> Any:
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self._address}/{path}?{query}", timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def result(self, expression: str) -> list[Any]:
+        found: list[Any] = self.get("query", query=expression)["result"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def prometheus(known: dict[str, str], tmp_path_factory) -> Iterator[Prometheus]:
+    home: Path = tmp_path_factory.mktemp("prometheus")
+    targets = [
+        {
+            "targets": [urllib.parse.urlparse(known[f"{service.upper()}_METRICS_URL"]).netloc],
+            # Kubernetes adds it in production.
+            "labels": {"pod": f"{service}-1"},
+        }
+        for service in ("api", "persister", "dispatcher", "callbacks")
+    ]
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(ROOT / "deploy/alerts/rules.yaml")],
+        "scrape_configs": [{"job_name": "octavo", "static_configs": targets}],
+    }
+    (home / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
+    port = free_port()
+    command = [
+        str(PROMETHEUS),
+        f"--config.file={home / 'prometheus.yaml'}",
+        f"--storage.tsdb.path={home / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    started = Prometheus(port)
+    try:
+        deadline = time.monotonic() + 30
+        while not _answers(started):
+            assert process.poll() is None, (home / "log").read_text()
+            assert time.monotonic() < deadline, (home / "log").read_text()
+            time.sleep(0.1)
+        yield started
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(prometheus: Prometheus) -> bool:
+    try:
+        return len(prometheus.result("up == 1")) == 4
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def traffic(prometheus, account, eventually) -> None:
+    """Messages before and between scrapes, so that rates have something to count."""
+    for _ in range(3):
+        before = prometheus.result("max(timestamp(up))")[0]["value"][1]
+        for answer in (send_sms(account), send_email(account)):
+            settled(account, answer.id, eventually)
+        eventually(
+            lambda before=before: float(prometheus.result("min(timestamp(up))")[0]["value"][1]) > float(before) + 1
+        )
+
+
+def _expressions(path: Path) -> Iterator[tuple[str, str]]:
+    for panel in json.loads(path.read_text())["panels"]:
+        for target in panel["targets"]:
+            expression = target["expr"].replace("$__rate_interval", "1m").replace("$provider", ".*")
+            yield panel["title"], re.sub(r"\[1h\]", "[1m]", expression)
+
+
+@pytest.mark.asked("C7")
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_shows_data(prometheus, traffic, path, eventually):
+    for title, expression in _expressions(path):
+        if title in WITHOUT_DATA:
+            prometheus.result(expression)
+        else:
+            assert eventually(lambda expression=expression: prometheus.result(expression)), f"{title}: {expression}"
+
+
+def test_every_rule_is_evaluated_without_an_error(prometheus, traffic, eventually):
+    def evaluated() -> bool:
+        rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+        assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+        return all(rule["health"] == "ok" for rule in rules)
+
+    assert eventually(evaluated)
+
+
+def test_no_alert_fires_while_all_is_well(prometheus, traffic):
+    assert [alert["labels"] for alert in prometheus.get("alerts")["alerts"] if alert["state"] == "firing"] == []
