@@ -76,6 +76,10 @@ k8s-render: $(READY) ## print the Kubernetes manifests of OVERLAY=production (or
 k8s-check: $(READY) ## validate every overlay: the schemas of Kubernetes, and rules of ours
 	$(RUN) -m scripts.k8s check
 
+.PHONY: sbom
+sbom: $(READY) ## print the bill of materials of the image's Python packages (CycloneDX)
+	@.local/tools/bin/uv export --quiet --frozen --no-default-groups --format cyclonedx1.5
+
 .PHONY: alerts-check
 alerts-check: $(READY) ## try the alerts with promtool (Debian's, fetched where it can be): each fires, and each keeps quiet
 	@if promtool=$$(sh scripts/promtool.sh); then $$promtool check rules deploy/alerts/rules.yaml && \

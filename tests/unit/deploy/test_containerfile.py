@@ -1,6 +1,8 @@
 """What the Containerfile promises; tests/integration/image runs its steps."""
 
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,13 @@ def test_what_is_copied_reaches_the_engine():
     }
     assert copied == allowed
     assert all((ROOT / source).exists() for source in copied)
+
+
+@pytest.mark.skipif(not (ROOT / ".local/tools/bin/uv").exists(), reason="`make setup` fetches uv; it was not run here")
+def test_the_bill_of_materials_has_what_is_installed():
+    done = subprocess.run(
+        ["make", "--silent", "sbom"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    names = {component["name"] for component in json.loads(done.stdout)["components"]}
+    assert {"grpcio", "kafka-python", "sqlalchemy"} <= names
+    assert names.isdisjoint({"pytest", "moto", "mypy"})
