@@ -63,6 +63,8 @@ class Case:
             self.problems += fault(self)
         finally:
             system.revive_all()
+            self.problems += [f"the {name} ended by itself" for name in system.ended]
+            system.ended = []
             self.healed_at = time.monotonic()
             system.windows.append((broken_at, self.healed_at))
         if not _reached(self.load, self.load.acknowledged + 20):

@@ -14,7 +14,7 @@ def drained(name: str) -> Fault:
         system, problems = case.system, []
         for _ in range(TIMES):
             case.runs += 1
-            system.stack.stop_program(name)
+            system.stop(name)
             if name == "api" and (left := system.database.ask("SELECT held FROM allowance_leases")):
                 problems.append(f"{len(left)} leases of the limit were not given back")
             system.note_offsets()

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 
 from tests.faults.case import Case, Fault
-from tests.faults.system import START_SECONDS, wait_for
+from tests.faults.system import wait_for
 
 REST_SECONDS = 3.0
 """Between two outages."""
@@ -22,7 +22,8 @@ def restarted(name: str, times: int = 1) -> Fault:
 
     def fault(case: Case) -> Sequence[str]:
         for _ in range(times):
-            case.system.stack.restart(name, START_SECONDS)
+            case.system.stop(name)
+            case.system.revive(name)
             case.runs += 1
             time.sleep(REST_SECONDS)
         return []

@@ -123,6 +123,7 @@ def all_poison(case: Case) -> Sequence[str]:
     """Every record of a topic is poison, as after a bad deploy: its consumer stops, and commits nothing."""
     system, topic = case.system, topics.BULK_EMAIL
     case.runs += 1
+    system.may_end("persister")
     committed = _committed(system, topic.name)
     aside = len(_dead(system))
     producer: Any = KafkaProducer(bootstrap_servers=system.stack.kafka_bootstrap)

@@ -35,6 +35,7 @@ SETTINGS = {
 }
 START_SECONDS = 300
 """A machine that others work on takes its time."""
+MOST_STARTS = 3
 DEATH_SECONDS = 45.0
 """How long a process may take until it comes by the point at which it is to end."""
 
@@ -51,6 +52,9 @@ class System:
         """How often each service was killed."""
         self.windows: list[tuple[float, float]] = []
         """From when to when something was broken on purpose, by the monotonic clock."""
+        self.ended: list[str] = []
+        """Programs that ended by themselves, which none has to."""
+        self._mortal: set[str] = set()
         self.offsets: list[Offset] = []
         """What was committed whenever a process had just died."""
         self._memory: dict[str, float] = defaultdict(float)
@@ -90,29 +94,55 @@ class System:
         died = self.stack.wait_ended(name, seconds)
         if died:
             self.kills[name] += 1
+        else:
+            # It must not die of it later.
+            self.stop(name)
         return died
+
+    def may_end(self, name: str) -> None:
+        """Says that a program has reason to end by itself."""
+        self._mortal.add(name)
 
     def arm(self, point: Point, passes: int) -> None:
         """Starts a service, stopped before if need be, that ends at the given pass by a point. It may end at once."""
         name = point.split(".", maxsplit=1)[0]
+        self._mortal.add(name)
         if not self.stack.wait_ended(name, 0):
             self.stack.stop_program(name)
         self.stack.start_program(name, more={"OCTAVO_FAULTPOINT": f"{point}:{passes}"}, ready=False)
 
     def revive(self, *names: str) -> None:
-        """Starts programs that have ended, as they were, and waits until they are ready."""
-        for name in names:
-            if self.stack.wait_ended(name, 0):
-                self.stack.start_program(name, ready=False)
-        for name in names:
-            self.stack.wait_ready(name, START_SECONDS)
+        """Starts programs that have ended, as they were, and waits until they are ready.
 
-    def rearm(self, point: Point, passes: int) -> None:
-        """Starts a service that has died, with another death before it."""
-        self.stack.start_program(point.split(".")[0], more={"OCTAVO_FAULTPOINT": f"{point}:{passes}"}, ready=False)
+        Raises StackFailed if one ends again and again.
+        """
+        for attempt in range(MOST_STARTS):
+            for name in names:
+                if self.stack.wait_ended(name, 0):
+                    self.ended += [name] if attempt or name not in self._mortal else []
+                    self._mortal.discard(name)
+                    self.stack.start_program(name, ready=False)
+            try:
+                for name in names:
+                    self.stack.wait_ready(name, START_SECONDS)
+            except StackFailed:
+                if attempt == MOST_STARTS - 1:
+                    raise
+            else:
+                return
+
+    def revive_all(self) -> None:
+        """Starts whatever has ended."""
+        self.revive("kafka", "postgres", "s3", "simulator", *SERVICES)
+
+    def stop(self, name: str) -> None:
+        """Stops a program in order."""
+        self._mortal.add(name)
+        self.stack.stop_program(name, START_SECONDS)
 
     def kill(self, name: str) -> None:
         """`kill -9`, wherever it stands."""
+        self._mortal.add(name)
         self.stack.kill(name, signal.SIGKILL)
         self.kills[name] += 1
 
@@ -124,10 +154,6 @@ class System:
             yield
         finally:
             self.stack.resume(name)
-
-    def revive_all(self) -> None:
-        """Starts whatever has ended."""
-        self.revive("kafka", "postgres", "s3", "simulator", *SERVICES)
 
     # Observation
 
