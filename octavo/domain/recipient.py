@@ -155,8 +155,8 @@ def _mobile(dialled: str, default_region: str) -> PhoneNumber | None:
         candidates = [(int(dialled[1:end]), dialled[end:]) for end in (2, 3, 4) if dialled[1:end] and dialled[end:]]
     else:
         home = _mobiles_of(at_home)
-        prefix = home.prefix if home else ""
-        candidates = [(at_home, dialled.removeprefix(prefix))] if prefix and dialled.startswith(prefix) else []
+        before = home.prefix.match(dialled) if home and home.prefix else None
+        candidates = [(at_home, dialled[before.end() :])] if before else []
     for code, national in candidates:
         mobiles = _mobiles_of(code)
         if mobiles and mobiles.pattern.fullmatch(national):
@@ -170,7 +170,7 @@ class _Mobiles:
 
     region: str
     pattern: re.Pattern[str]
-    prefix: str
+    prefix: re.Pattern[str] | None
 
 
 @lru_cache(maxsize=1_024)
@@ -181,8 +181,12 @@ def _mobiles_of(code: int) -> _Mobiles | None:
     mobile = metadata.mobile if metadata is not None else None
     if metadata is None or mobile is None or not mobile.national_number_pattern or code in _SHARED_PATTERNS:
         return None
-    plain = metadata.national_prefix is not None and metadata.national_prefix == metadata.national_prefix_for_parsing
-    return _Mobiles(region, re.compile(mobile.national_number_pattern), (metadata.national_prefix or "") if plain else "")
+    # A prefix that changes what follows it, or carries an area code, is for phonenumbers.
+    dialled = metadata.national_prefix_for_parsing
+    plain = dialled and "(" not in dialled and metadata.national_prefix_transform_rule is None
+    return _Mobiles(
+        region, re.compile(mobile.national_number_pattern), re.compile(dialled) if plain and dialled else None
+    )
 
 
 def _wrong_length(number: phonenumbers.PhoneNumber) -> Reason:
