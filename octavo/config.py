@@ -85,6 +85,14 @@ class OpsSettings(Settings):
         pattern=r"^(\S+:\d{1,5})?$",
         description="StatsD server, as host:port, that gets the main events, too (docs/operations/statsd.md).",
     )
+    traces_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Where traces go, as OTLP over HTTP: http://collector:4318/v1/traces. Off without it.",
+    )
+    traces_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of the notifications that are traced; the same for all processes."
+    )
     faultpoint: str = Field(default="", description="For fault tests only: where the process is to end as killed.")
 
 

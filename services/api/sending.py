@@ -3,7 +3,9 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from octavo.domain.errors import Forbidden, Reason
 from octavo.domain.ids import time_of
@@ -11,7 +13,7 @@ from octavo.domain.notification import KeyType
 from octavo.faultpoint import Point, reach
 from octavo.messaging.publisher import NotSent, Publisher
 from octavo.storage.directory import ApiKey, Service
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
 from services.api.accept import Acceptance, Accepted, SendRequest, SendResponse, Wish, answer, check_template
 from services.api.caller import Caller
@@ -20,6 +22,9 @@ from services.api.guests import Guests
 from services.api.known import Known
 from services.api.limiting import Limits
 from services.api.repeats import Repeats, reused
+
+if TYPE_CHECKING:
+    from octavo.telemetry.spans import Traces
 
 YOUNG = timedelta(seconds=2)
 """A first attempt is always younger than this; only an older request_id costs a look-up (design, section 3)."""
@@ -109,7 +114,10 @@ class Sending:
         """Publishes what was charged. Raises Unavailable; what certainly did not go out is charged no more."""
         reach(Point.API_BEFORE_PUBLISH)
         try:
-            await self._publisher.publish([made.outgoing for made in accepted])
+            if traces.active is None:
+                await self._publisher.publish([made.outgoing for made in accepted])
+            else:
+                await self._traced(traces.active, accepted, service, now)
         except NotSent:
             for made in accepted:
                 self._limits.give_back(service, made.type, key.key_type, 1, now)
@@ -117,6 +125,14 @@ class Sending:
         for made in accepted:
             self._accepted[made.type].inc()
         reach(Point.API_BEFORE_ANSWER)
+
+    async def _traced(self, on: "Traces", accepted: Sequence[Accepted], service: Service, now: datetime) -> None:
+        """Publishes with the first span of each that is traced: from the arrival of the call to the acknowledgement."""
+        ids = [made.id.bytes for made in accepted]
+        with on.begun("accept", ids, now, {"octavo.service_id": str(service.id)}) as headers:
+            await self._publisher.publish(
+                [replace(made.outgoing, headers=one) for made, one in zip(accepted, headers, strict=True)]
+            )
 
 
 def may_send(caller: Caller) -> tuple[Service, ApiKey]:

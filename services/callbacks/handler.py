@@ -12,10 +12,10 @@ from octavo.process import repeat
 from octavo.providers.registry import PROVIDERS
 from octavo.storage.errors import transaction
 from octavo.storage.receipts import Applied, apply_receipts, take_held_receipts
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
 from octavo.telemetry.zero import at_zero
-from octavo.topics import Outgoing
+from octavo.topics import RECEIPTS, Outgoing
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 BATCH = 500
@@ -39,6 +39,13 @@ class Mover:
 
         Raises Unavailable while PostgreSQL is away, and Malformed for a receipt that names nothing.
         """
+        if traces.active is None:
+            return self._move(batch)
+        items = [(received.message.notification_id, received.record.headers) for received in batch]
+        with traces.active.handled("apply receipts", items, {"messaging.destination.name": RECEIPTS.name}):
+            return self._move(batch)
+
+    def _move(self, batch: Sequence[Received[ReceiptMessage]]) -> Sequence[Outgoing]:
         with transaction(self._engine) as connection:
             applied = apply_receipts(connection, [received.message for received in batch])
         reach(Point.CALLBACKS_AFTER_MOVE)

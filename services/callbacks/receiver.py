@@ -14,7 +14,7 @@ from octavo.messaging.publisher import Publisher
 from octavo.providers import ReceiptRequest
 from octavo.providers.sns_envelope import Forged, Refusal
 from octavo.storage.columns import STATUS_OF
-from octavo.telemetry import metrics, statsd
+from octavo.telemetry import metrics, statsd, traces
 from octavo.telemetry.zero import at_zero
 from octavo.topics import to
 from octavo.v1.messages_pb2 import ReceiptMessage
@@ -73,11 +73,22 @@ class Receiver:
     async def _keep(self, door: Door, taken: Taken) -> None:
         reach(Point.CALLBACKS_BEFORE_WRITE)
         if taken.receipts:
-            await self._publisher.publish([to(topics.RECEIPTS, receipt) for receipt in taken.receipts])
+            await self._publish(door, taken.receipts)
         reach(Point.CALLBACKS_AFTER_WRITE)
         for receipt in taken.receipts:
             metrics.RECEIPTS.labels(door.name, mapped_status(receipt)).inc()
             statsd.count("callbacks", door.name, mapped_status(receipt))
+
+    async def _publish(self, door: Door, receipts: Sequence[ReceiptMessage]) -> None:
+        if traces.active is None:
+            await self._publisher.publish([to(topics.RECEIPTS, receipt) for receipt in receipts])
+            return
+        # A provider hands our reference back, and no headers: the receipt goes behind the first span.
+        items = [(receipt.notification_id, ()) for receipt in receipts]
+        with traces.active.handled(f"receive {door.name}", items, {}) as headers:
+            await self._publisher.publish(
+                [to(topics.RECEIPTS, receipt, headers.get(receipt.notification_id, ())) for receipt in receipts]
+            )
 
 
 def mapped_status(receipt: ReceiptMessage) -> str:

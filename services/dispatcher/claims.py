@@ -1,6 +1,6 @@
 """Claiming: a batch of persisted notifications is rendered, claimed in one statement, and handed on to be sent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID, uuid4
@@ -17,8 +17,9 @@ from octavo.providers import EmailMessage, TextMessage
 from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF
 from octavo.storage.errors import transaction
 from octavo.storage.send import claim_notifications
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
+from octavo.telemetry.traces import Headers
 from octavo.telemetry.zero import at_zero
 from octavo.topics import Outgoing
 from octavo.v1.messages_pb2 import NotificationMessage
@@ -43,6 +44,8 @@ class Claimed:
     claimed_at: float
     """When, on the process's monotonic clock."""
     accepted_at_micros: int
+    headers: Headers = ()
+    """Of its trace, if it has one."""
 
 
 class Claims:
@@ -73,6 +76,17 @@ class Claims:
         What is not free was sent, is being sent, or was withdrawn: its record ends here. Raises Unavailable while PostgreSQL is
         away, Malformed for a batch with a record that can't be opened.
         """
+        if traces.active is None:
+            return self._claim(batch, {})
+        items = [(received.message.id, received.record.headers) for received in batch]
+        with traces.active.handled(
+            f"claim {self._topic}", items, {"messaging.destination.name": self._topic}
+        ) as headers:
+            return self._claim(batch, headers)
+
+    def _claim(
+        self, batch: Sequence[Received[NotificationMessage]], headers: Mapping[bytes, Headers]
+    ) -> Sequence[Outgoing]:
         # Rendered first: what can't be opened must not be claimed, and a claim's lease is for the call alone.
         composed: dict[UUID, tuple[Received[NotificationMessage], Content]] = {}
         for received in batch:
@@ -93,6 +107,7 @@ class Claims:
                 attempt=attempts[notification_id],
                 claimed_at=now,
                 accepted_at_micros=received.message.created_at_micros,
+                headers=headers.get(received.message.id, ()),
             )
             for notification_id, (received, message) in composed.items()
             if notification_id in attempts

@@ -16,8 +16,9 @@ from octavo.faultpoint import Point, reach
 from octavo.providers import EmailMessage, TextMessage
 from octavo.storage.columns import micros
 from octavo.storage.send import LEASE
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
+from octavo.telemetry.traces import Headers
 from octavo.telemetry.zero import at_zero
 from services.dispatcher.claims import Claimed
 from services.dispatcher.outcomes import Ended
@@ -31,6 +32,7 @@ def outcome_name(kind: type[Outcome]) -> str:
     return kind.__name__.lower()
 
 
+ACCEPTED = outcome_name(Accepted)
 OUTCOMES = tuple(map(outcome_name, (Accepted, Temporary, Permanent, Uncertain)))
 
 
@@ -106,26 +108,32 @@ class Sending:
 
     async def _offer(self, claimed: Claimed, message: TextMessage | EmailMessage) -> tuple[str, Outcome]:
         if claimed.key_type is KeyType.TEST:
-            return self._unsent.name, await self._call(self._unsent, message)
+            return self._unsent.name, await self._call(self._unsent, message, claimed.headers)
         self._weights.settle(self._now())
         name = self._chosen()
-        outcome = await self._call(self._providers[name], message)
+        outcome = await self._call(self._providers[name], message, claimed.headers)
         other = self._weights.choose(random.random(), but=name) if _may_go_elsewhere(claimed, outcome) else None  # noqa: S311
         if other is None:
             return name, outcome
         # Certainly not sent: the first retry goes to another provider at once.
-        return other, await self._call(self._providers[other], message)
+        return other, await self._call(self._providers[other], message, claimed.headers)
 
     @measured
-    async def _call(self, sender: Sender, message: TextMessage | EmailMessage) -> Outcome:
+    async def _call(self, sender: Sender, message: TextMessage | EmailMessage, headers: Headers) -> Outcome:
+        on = traces.active
+        span = on.hop(f"call {sender.name}", message.reference.bytes, headers, {}) if on is not None else None
         metrics.IN_FLIGHT.labels(sender.name).inc()
         started = perf_counter()
+        ended = "error"
         try:
             outcome = await sender.send(message)
+            ended = outcome_name(type(outcome))
         finally:
             metrics.IN_FLIGHT.labels(sender.name).dec()
             metrics.PROVIDER_SECONDS.labels(sender.name).observe(perf_counter() - started)
-        metrics.PROVIDER_CALLS.labels(sender.name, outcome_name(type(outcome))).inc()
+            if on is not None:
+                on.end(span, ended, failed=ended != ACCEPTED)
+        metrics.PROVIDER_CALLS.labels(sender.name, ended).inc()
         if isinstance(outcome, Temporary | Uncertain) and sender.name in self._providers:
             self._weights.failed(sender.name, self._now())
         if isinstance(outcome, Accepted) and isinstance(message.to, PhoneNumber):

@@ -1,5 +1,6 @@
 """The due loop: rows whose time has come (a retry, a schedule, a rescue) go to the dispatcher's topic of their own lane."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event
 from uuid import UUID
@@ -11,7 +12,7 @@ from octavo.process import repeat
 from octavo.storage.columns import TYPE_OF
 from octavo.storage.due import postpone_rescue, take_due_notifications
 from octavo.storage.errors import transaction
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
 from octavo.telemetry.zero import at_zero
 from octavo.topics import LANES, Topic, lane_of, to
@@ -43,10 +44,18 @@ class Due:
             messages = take_due_notifications(connection, BATCH, AGAIN_AFTER)
         if not messages:
             return 0
-        self._sink.publish([to(_topic(message), message) for message in messages])
+        self._publish(messages)
         with transaction(self._engine) as connection:
             postpone_rescue(connection, [UUID(bytes=message.id) for message in messages])
         return len(messages)
+
+    def _publish(self, messages: Sequence[NotificationMessage]) -> None:
+        if traces.active is None:
+            self._sink.publish([to(_topic(message), message) for message in messages])
+            return
+        # What came before in its trace is not known here: it goes behind the first span.
+        with traces.active.handled("due", [(message.id, ()) for message in messages], {}) as headers:
+            self._sink.publish([to(_topic(message), message, headers.get(message.id, ())) for message in messages])
 
 
 def _topic(message: NotificationMessage) -> Topic[NotificationMessage]:

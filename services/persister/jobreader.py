@@ -6,7 +6,8 @@ acknowledgement, and then notes how far it is. A turn that is done again publish
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import random
 from threading import Event
 from time import monotonic
@@ -31,7 +32,7 @@ from octavo.storage.jobqueue import (
     put_job_back,
     refused_rows,
 )
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
 from octavo.telemetry.zero import at_zero
 from octavo.topics import LANES, Outgoing
@@ -169,9 +170,18 @@ class JobReader:
             return False
         return self._hand_over(job, turn)
 
+    def _publish(self, job: ClaimedJob, messages: Sequence[Outgoing]) -> None:
+        if traces.active is None:
+            self._sink.publish(messages)
+            return
+        # The key of these messages is the notification's id.
+        ids = [message.key for message in messages]
+        with traces.active.begun("accept", ids, datetime.now(UTC), {"octavo.job_id": str(job.id)}) as headers:
+            self._sink.publish([replace(message, headers=one) for message, one in zip(messages, headers, strict=True)])
+
     @measured
     def _hand_over(self, job: OpenJob, turn: Turn) -> bool:
-        self._sink.publish(turn.messages)
+        self._publish(job.job, turn.messages)
         reach(Point.JOB_READER_IN_THE_MIDDLE)
         with transaction(self._engine) as connection:
             goes_on = advance_job(connection, job.job, turn.progress, turn.problems)

@@ -1,6 +1,6 @@
 """Persisting: a batch of accepted notifications becomes rows of both tables, and goes on to the dispatcher."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -12,9 +12,10 @@ from octavo.messaging.loop import Received
 from octavo.storage.columns import TYPE
 from octavo.storage.errors import transaction
 from octavo.storage.insert import Inserted, insert_notifications
-from octavo.telemetry import metrics
+from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
 from octavo.telemetry.retries import persist_step, retries_failed, retry_planned
+from octavo.telemetry.traces import Headers
 from octavo.telemetry.zero import at_zero
 from octavo.topics import Lane, Outgoing, to
 from octavo.v1.messages_pb2 import NotificationMessage
@@ -44,13 +45,25 @@ class Persister:
         Records that came before are returned, too: a crash between the database's commit and the publish must not lose one.
         Raises Unavailable while PostgreSQL is away, Malformed for a batch with a record that violates the schema.
         """
+        if traces.active is None:
+            return self._persist(batch, {})
+        topic = self._lane.persist.name
+        items = [(received.message.id, received.record.headers) for received in batch]
+        with traces.active.handled(f"persist {topic}", items, {"messaging.destination.name": topic}) as headers:
+            return self._persist(batch, headers)
+
+    def _persist(self, batch: Batch, headers: Mapping[bytes, Headers]) -> Sequence[Outgoing]:
         messages = self._different([received.message for received in batch])
         reach(Point.PERSISTER_BEFORE_INSERT)
         with transaction(self._engine) as connection:
             inserted = insert_notifications(connection, messages)
         reach(Point.PERSISTER_AFTER_COMMIT)
         metrics.PERSISTED.labels(self._lane.persist.name).inc(sum(one.fresh for one in inserted.values()))
-        return [to(self._lane.send, message) for message in messages if self._goes_on(inserted[message.id])]
+        return [
+            to(self._lane.send, message, headers.get(message.id, ()))
+            for message in messages
+            if self._goes_on(inserted[message.id])
+        ]
 
     def retrying(self, batch: Batch, attempt: int) -> None:
         """Says of each notification that persisting it is tried again."""
