@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from octavo.telemetry.trace_ids import Ids, headers_of, link_to, parent_of, root_of, share_of
+from octavo.telemetry.trace_ids import Ids, bound_of, headers_of, link_to, parent_of, place_of, root_of
 from octavo.telemetry.traces import Headers
 
 ID_BYTES = 16
@@ -32,7 +32,7 @@ class Traces:
 
     def __init__(self, service: str, share: float, exporter: SpanExporter, *, at_once: bool = False) -> None:
         """With `at_once` each span is exported as it ends; else beside the work."""
-        self._share = share
+        self._below = bound_of(share)
         self._ids = Ids()
         resource = Resource.create({"service.namespace": "octavo", "service.name": f"octavo-{service}"})
         # Which are traced is decided here, before a span costs anything.
@@ -44,7 +44,7 @@ class Traces:
 
     def traced(self, notification_id: bytes) -> bool:
         """Whether this notification is traced."""
-        return len(notification_id) == ID_BYTES and share_of(notification_id) < self._share
+        return place_of(notification_id) < self._below and len(notification_id) == ID_BYTES
 
     @contextmanager
     def begun(
@@ -54,8 +54,12 @@ class Traces:
 
         Several at once have a span of the batch beside, which each of them links to.
         """
+        if not any(map(self.traced, ids)):
+            # By far the most: they cost next to nothing.
+            yield [()] * len(ids)
+            return
         started = int(since.timestamp() * 1e9)
-        with self._batch(name, ids, attributes, started) as batch:
+        with self._batch(name, len(ids), attributes, started) as batch:
             spans = [self._root(name, one, started, batch, attributes) if self.traced(one) else None for one in ids]
             with _ended(spans):
                 yield [headers_of(span) for span in spans]
@@ -66,11 +70,13 @@ class Traces:
 
         Gives what their messages carry on, by id.
         """
+        traced = [(one, headers) for one, headers in items if self.traced(one)]
+        if not traced:
+            yield {}
+            return
         counted = {**attributes, "messaging.batch.message_count": len(items)}
-        with self._batch(name, [one for one, _ in items], counted) as batch:
-            spans = {
-                one: self.hop(name, one, headers, counted, batch=batch) for one, headers in items if self.traced(one)
-            }
+        with self._batch(name, len(items), counted) as batch:
+            spans = {one: self.hop(name, one, headers, counted, batch=batch) for one, headers in traced}
             with _ended(list(spans.values())):
                 yield {one: headers_of(span) for one, span in spans.items()}
 
@@ -115,10 +121,10 @@ class Traces:
 
     @contextmanager
     def _batch(
-        self, name: str, ids: Sequence[bytes], attributes: Attributes, started: int | None = None
+        self, name: str, number: int, attributes: Attributes, started: int | None = None
     ) -> Iterator[Span | None]:
-        """The span of a whole batch, in a trace of its own: None unless several are in it, one of them traced."""
-        if len(ids) < 2 or not any(map(self.traced, ids)):  # noqa: PLR2004 - one alone is no batch
+        """The span of a whole batch, in a trace of its own; None if it holds but one."""
+        if number == 1:
             yield None
             return
         span = self._tracer.start_span(f"{name} batch", attributes=dict(attributes), start_time=started or time_ns())

@@ -17,9 +17,14 @@ _LONGEST = 64
 _PARTS = 4
 
 
-def share_of(notification_id: bytes) -> float:
-    """Where an id stands between 0 and 1: as often in one place as in another."""
-    return int.from_bytes(notification_id[-_RANDOM_BYTES:]) / (1 << 8 * _RANDOM_BYTES)
+def place_of(notification_id: bytes) -> int:
+    """Where an id stands among all: as often in one place as in another."""
+    return int.from_bytes(notification_id[-_RANDOM_BYTES:])
+
+
+def bound_of(share: float) -> int:
+    """The place below which so large a share of all ids stands."""
+    return int(share * (1 << 8 * _RANDOM_BYTES))
 
 
 def root_of(notification_id: bytes) -> SpanContext:

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from octavo.domain.ids import uuid7
 from octavo.telemetry.spans import Traces
-from octavo.telemetry.trace_ids import HEADER, share_of
+from octavo.telemetry.trace_ids import HEADER, bound_of, place_of
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -106,7 +106,7 @@ def test_the_spans_of_a_batch_are_of_different_traces_and_link_to_the_batch(trac
 def test_the_share_decides_by_the_id_alone_and_evenly(traces):
     ids = [uuid7(NOW, os.urandom(10)).bytes for _ in range(4_000)]
     assert 0.55 < sum(map(traces.traced, ids)) / len(ids) < 0.65
-    assert all(traces.traced(one) == (share_of(one) < 0.6) for one in ids)
+    assert all(traces.traced(one) == (place_of(one) < bound_of(0.6)) for one in ids)
 
 
 @pytest.mark.parametrize("notification_id", [b"", b"short", b"x" * 17])
