@@ -33,12 +33,12 @@ class Weights:
     def failed(self, name: str, at: datetime) -> None:
         """Notes an error of a provider, and moves points away from it when they are too many.
 
-        Never when all providers are bad: then moving helps nobody.
+        Never when all providers are bad: then moving helps nobody. One that rests at 0 is switched off, and gets none.
         """
         self._errors[name].append(at)
         if self._moved_away and at - self._moved_away < MOVE_AT_MOST_EVERY:
             return
-        good = [other for other in self._now if not self._bad(other, at)]
+        good = [other for other, rest in self._rest.items() if rest and not self._bad(other, at)]
         if not self._bad(name, at) or not good or not self._now[name]:
             return
         moved = min(POINTS, self._now[name])

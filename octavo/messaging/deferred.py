@@ -56,7 +56,7 @@ class Deferred:
             return ()
         # Ends that come meanwhile are committed without a new record, too.
         records = self._source.poll(min(seconds, self._every))
-        self._note_losses()
+        self._note_changes()
         return records
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
@@ -66,7 +66,7 @@ class Deferred:
     def hold(self, seconds: float) -> None:
         """Waits without reading on, and stays a member of the group meanwhile."""
         self._source.hold(seconds)
-        self._note_losses()
+        self._note_changes()
 
     def owned(self) -> frozenset[Partition]:
         """The partitions that this member reads now."""
@@ -89,8 +89,9 @@ class Deferred:
             self._source.commit(offsets)
             self._offsets.committed(offsets)
 
-    def _note_losses(self) -> None:
+    def _note_changes(self) -> None:
         now = self._source.owned()
-        if lost := self._owned - now:
-            self._offsets.lose(lost)
+        # What has just come is forgotten, too: a batch that ended after its partition went may have noted it again.
+        if changed := self._owned ^ now:
+            self._offsets.lose(changed)
         self._owned = now

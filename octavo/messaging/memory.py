@@ -59,12 +59,12 @@ class MemorySource:
         return batch
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Keeps the offsets. Raises Unavailable for as many calls as the broker's `refuse_commit` says."""
+        """Keeps the offsets of what is owned. Raises Unavailable for as many calls as the broker's `refuse_commit` says."""
         if self._broker.refuse_commit:
             self._broker.refuse_commit -= 1
             raise Unavailable("the broker refuses")
-        for partition, offset in offsets.items():
-            self._broker.committed[self._group, partition] = offset
+        mine = self.owned()
+        self._broker.committed |= {(self._group, one): offset for one, offset in offsets.items() if one in mine}
 
     def hold(self, seconds: float) -> None:
         """Notes the wait instead of waiting."""

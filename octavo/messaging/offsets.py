@@ -10,7 +10,7 @@ class Offsets:
     """How far a source was read, and which of its records are unfinished. Safe for threads."""
 
     def __init__(self) -> None:
-        self._unfinished: dict[Partition, dict[int, None]] = {}
+        self._unfinished: dict[Partition, set[int]] = {}
         self._reached: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
         self._lock = Lock()
@@ -21,16 +21,16 @@ class Offsets:
             return sum(map(len, self._unfinished.values()))
 
     def begin(self, records: Iterable[Record]) -> None:
-        """Notes records whose end comes later, in the order in which they were read and before their end is reached."""
+        """Notes records whose end comes later, before the end of their batch is reached."""
         with self._lock:
             for record in records:
-                self._unfinished.setdefault(record.partition, {})[record.offset] = None
+                self._unfinished.setdefault(record.partition, set()).add(record.offset)
 
     def finish(self, records: Iterable[Record]) -> None:
         """Notes that all about these is done and durable. One of a partition that was lost since is passed over."""
         with self._lock:
             for record in records:
-                self._unfinished.get(record.partition, {}).pop(record.offset, None)
+                self._unfinished.get(record.partition, set()).discard(record.offset)
 
     def reach(self, ends: Mapping[Partition, int]) -> None:
         """Notes that all below these offsets is finished, but for what was begun."""
@@ -48,8 +48,9 @@ class Offsets:
     def to_commit(self) -> Mapping[Partition, int]:
         """The offsets that moved since they were last committed."""
         with self._lock:
+            # The lowest, not the first that was begun: a partition may be read again from an earlier offset.
             ends = {
-                partition: next(iter(self._unfinished.get(partition) or ()), reached)
+                partition: min(self._unfinished.get(partition) or (reached,))
                 for partition, reached in self._reached.items()
             }
             return {partition: end for partition, end in ends.items() if self._committed.get(partition) != end}

@@ -8,7 +8,7 @@ from octavo.domain.notification import NotificationType
 from octavo.domain.recipient import EmailAddress, parse_phone
 from octavo.domain.template import render_email, render_sms, render_subject
 from octavo.providers import EmailMessage, TextMessage
-from octavo.storage.columns import TYPE_OF
+from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF
 from octavo.storage.directory import Directory, Service, TemplateVersion
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 
@@ -25,15 +25,18 @@ class Composer:
     def compose(self, message: NotificationMessage) -> TextMessage | EmailMessage:
         """The message for a provider.
 
-        Raises Malformed if it can't be opened or names what does not exist, Rejected if it can't be rendered, Unavailable if
-        the database has to be asked and is away.
+        Raises Malformed if it violates the schema, can't be opened or names what does not exist, Rejected if it can't be
+        rendered, Unavailable if the database has to be asked and is away.
         """
+        if message.type not in TYPE_OF or message.key_type not in KEY_TYPE_OF:
+            raise Malformed("the notification is of no known type")
+        service_id, template_id = _uuid(message.service_id), _uuid(message.template_id)
         content = self._sealer.open(message.id, message.sealed)
-        service = self._directory.service(UUID(bytes=message.service_id))
+        service = self._directory.service(service_id)
         if service is None:
             raise Malformed("there is no such service")
         try:
-            version = self._directory.version(UUID(bytes=message.template_id), message.template_version)
+            version = self._directory.version(template_id, message.template_version)
         except KeyError:
             raise Malformed("there is no such template version") from None
         if TYPE_OF[message.type] is NotificationType.SMS:
@@ -66,3 +69,10 @@ class Composer:
             # The service's, as it is when the email goes out.
             reply_to_address=message.reply_to or next(iter(service.reply_to_addresses), None),
         )
+
+
+def _uuid(value: bytes) -> UUID:
+    try:
+        return UUID(bytes=value)
+    except ValueError:
+        raise Malformed("the notification names a service or a template by no id") from None

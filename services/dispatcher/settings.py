@@ -73,8 +73,10 @@ def _weights(value: str, notification_type: NotificationType) -> dict[str, int]:
     weights: dict[str, int] = {}
     for item in split(value):
         name, _, weight = item.partition("=")
-        if name not in known or not weight.isdigit():
+        if name not in known or not (weight.isascii() and weight.isdigit()):
             raise ValueError(f"needs name=weight, of {', '.join(known)}")
+        if name in weights:
+            raise ValueError(f"names {name} twice")
         weights[name] = int(weight)
     if sum(weights.values()) <= 0:
         raise ValueError("needs a provider with a weight above 0")

@@ -71,6 +71,12 @@ def test_moves_nothing_when_all_are_bad():
     assert sum(moved.values()) == sum(before.values()) == 100
 
 
+def test_moves_nothing_to_a_provider_that_is_switched_off():
+    weights = Weights({"mmg": 100, "firetext": 0})
+    failing(weights, "mmg", NOW)
+    assert weights.current == {"mmg": 100, "firetext": 0}
+
+
 def test_goes_back_to_rest_ten_points_every_five_minutes_after_fifteen_quiet_ones():
     weights = Weights({"mmg": 50, "firetext": 50})
     failing(weights, "mmg", NOW)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octavo.messaging import Partition, deferred
+from octavo.messaging import Partition, Record, deferred
 from octavo.messaging.deferred import Deferred
 from octavo.messaging.memory import Broker
 from octavo.topics import Outgoing
@@ -94,3 +94,26 @@ def test_forgets_a_partition_that_went_to_another_member(broker):
     assert source.unfinished == 0
     source.poll(0)
     assert committed(broker) in {None, 0}
+
+
+def test_what_ends_after_its_partition_went_does_not_count_when_the_partition_comes_back(broker):
+    inner = broker.source("group", TOPIC, at_most=3)
+    source = Deferred(inner, 100, commit_seconds=0)
+    batch = source.poll(0)
+    owned, inner.owned = inner.owned, frozenset
+    source.hold(0)
+    # The batch was being handled while its partition went to another member, which has read on.
+    source.begin(batch[1:])
+    source.commit({PARTITION: 3})
+    broker.committed["group", PARTITION] = 6
+
+    # As with Kafka, in a poll.
+    def comes_back(_seconds: float) -> list[Record]:
+        inner.owned = owned
+        return []
+
+    inner.poll = comes_back
+    source.poll(0)
+    source.poll(0)
+    assert source.unfinished == 0
+    assert committed(broker) == 6

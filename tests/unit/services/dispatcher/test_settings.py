@@ -1,0 +1,77 @@
+"""What the dispatcher is told, and what it refuses to be told."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import ValidationError
+
+from octavo.domain.notification import NotificationType
+from octavo.domain.retry import PROVIDER_BACKOFF
+from services.dispatcher.settings import DispatcherSettings
+
+
+def told(**given: Any) -> DispatcherSettings:
+    needed = {
+        "DATABASE_URL": "postgresql://user@host/name",
+        "KAFKA_BOOTSTRAP": "host:9092",
+        "sealing_keys": Fernet.generate_key().decode(),
+        "hash_key": "h" * 32,
+    }
+    return DispatcherSettings(**needed | given)
+
+
+@pytest.mark.asked("S17")
+def test_retries_follow_the_schedule_of_the_field_unless_told_otherwise():
+    assert told().backoff() == PROVIDER_BACKOFF
+    backoff = told(retry_delays="1, 2.5,30", retry_jitter=0).backoff()
+    assert [backoff.after(attempt) for attempt in range(1, 5)] == [
+        timedelta(seconds=1),
+        timedelta(seconds=2.5),
+        timedelta(seconds=30),
+        None,
+    ]
+
+
+@pytest.mark.parametrize("draw", [0.0, 0.25, 1.0])
+def test_delays_are_spread_by_the_share_that_is_told(draw):
+    wait = told(retry_delays="100", retry_jitter=0.2).backoff().after(1, draw)
+    assert wait == timedelta(seconds=80 + 40 * draw)
+
+
+def test_without_delays_a_send_is_tried_once():
+    assert told(retry_delays="").backoff().after(1) is None
+
+
+def test_providers_share_by_the_weights_that_are_told():
+    settings = told(sms_providers="mmg=70, firetext=30")
+    assert settings.weights(NotificationType.SMS) == {"mmg": 70, "firetext": 30}
+    assert settings.weights(NotificationType.EMAIL) == {"ses": 100}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retry_delays": "soon"},
+        {"retry_delays": "-1"},
+        {"retry_delays": "nan"},
+        {"retry_delays": "604801"},
+        {"retry_delays": ",".join(["1"] * 21)},
+        {"retry_jitter": 1},
+        {"in_flight": 0},
+        {"sms_providers": ""},
+        {"sms_providers": "mmg"},
+        {"sms_providers": "mmg=-1"},
+        {"sms_providers": "mmg=\u00b2"},
+        {"sms_providers": "mmg=0,firetext=0"},
+        {"sms_providers": "mmg=1,mmg=2"},
+        {"sms_providers": "ses=100"},
+        {"email_providers": "pigeon=100"},
+        {"default_sms_sender": "<script>"},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        told(**wrong)
