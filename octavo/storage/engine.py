@@ -10,11 +10,14 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
 
 
-def engine(url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: str = "octavo") -> Engine:
+def engine(
+    url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: str = "octavo", ping: bool = False
+) -> Engine:
     """A pool of at most so many connections; who finds none free within the wait gets an error.
 
-    A connection that died is noticed when it is used: the work is then done again, as for any other absence. How many are in
-    use is told to operators under the name of the application.
+    A connection that died is noticed when it is used: the work is then done again, as for any other absence. `ping` is for those
+    whose clients would notice: connections are tried before they are used. How many are in use is told to operators under the
+    name of the application.
     """
     made = create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -23,6 +26,7 @@ def engine(url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: s
         pool_timeout=wait_seconds,
         pool_use_lifo=True,
         pool_recycle=1800,
+        pool_pre_ping=ping,
         # SQL text and values stay out of errors: the values are personal data.
         hide_parameters=True,
         connect_args={

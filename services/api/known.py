@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from octavo.domain.errors import Reason, Unavailable
+from octavo.domain.errors import Unavailable
 from octavo.storage.directory import ApiKey, Cache, Directory, Nothing, Service, TemplateHead, TemplateVersion
+from services.api.question import within
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -58,12 +59,12 @@ class Known:
             return entry[1]
         loading = self._loading.get((id(cache), key)) or self._load(cache, key)
         if entry is None:
-            return cast("V", await _within(loading, FIRST_WAIT_SECONDS))
+            return cast("V", await within(loading, FIRST_WAIT_SECONDS))
         age, value = entry
         if age <= cache.fresh_seconds:
             return value
         try:
-            return cast("V", await _within(loading, STALE_WAIT_SECONDS))
+            return cast("V", await within(loading, STALE_WAIT_SECONDS))
         except Unavailable:
             # Used as if it were new, so that a database that stands still costs one wait in a while, not one a call.
             cache.put(key, value)
@@ -87,10 +88,3 @@ class Known:
 
         loading.add_done_callback(ended)
         return loading
-
-
-async def _within(loading: asyncio.Future[Any], seconds: float) -> Any:
-    try:
-        return await asyncio.wait_for(asyncio.shield(loading), seconds)
-    except TimeoutError:
-        raise Unavailable("the database does not answer", reason=Reason.DATABASE_UNAVAILABLE) from None

@@ -23,6 +23,7 @@ from octavo.v1 import notification_service_pb2 as pb
 from services.api.arrivals import Arrivals
 from services.api.fields import read_enum, read_id, read_page_size, read_time
 from services.api.page_token import PageTokens
+from services.api.question import within
 from services.api.shown import Shown
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ T = TypeVar("T")
 YOUNG = timedelta(seconds=5)
 """A notification accepted so short ago may not be persisted yet: it is waited for."""
 AHEAD = timedelta(minutes=5)
+PATIENCE_SECONDS = 10.0
+"""How long an answer of the database is waited for: one that stands still never says no."""
 MOST_BYTES = 3_500_000
 """A page of long texts ends early: clients refuse answers above 4 MiB."""
 
@@ -148,7 +151,7 @@ class Lookups:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await within(asyncio.get_running_loop().run_in_executor(self._threads, work), PATIENCE_SECONDS)
         except Unavailable as error:
             raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
 

@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from octavo.domain.errors import LimitExceeded, Reason, Unavailable
 from octavo.storage import changes
+from services.api.lookups import PATIENCE_SECONDS
+from services.api.question import within
 
 EVERY_SECONDS = 0.25
 RETRY_AFTER = timedelta(seconds=30)
@@ -63,7 +65,8 @@ class Moves:
     async def now(self) -> int:
         """The horizon of this moment. Raises Unavailable if that can't be told."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, changes.horizon, self._engine)
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, changes.horizon, self._engine)
+            return await within(asked, PATIENCE_SECONDS)
         except Unavailable as error:
             raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
 

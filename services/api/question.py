@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from octavo.domain.errors import OctavoError, Reason, Unavailable
+
+T = TypeVar("T")
 
 
 class Question:
@@ -38,9 +40,9 @@ class Question:
         _ = task.cancelled() or task.exception()
 
 
-async def within(asked: asyncio.Future[None], seconds: float) -> None:
+async def within(asked: asyncio.Future[T], seconds: float) -> T:
     """Waits for an answer so long, without giving the question up. Raises what it raises, or Unavailable."""
     try:
-        await asyncio.wait_for(asyncio.shield(asked), seconds)
+        return await asyncio.wait_for(asyncio.shield(asked), seconds)
     except TimeoutError:
         raise Unavailable("the database does not answer", reason=Reason.DATABASE_UNAVAILABLE) from None

@@ -9,21 +9,26 @@ from sqlalchemy import Connection, Engine
 
 from octavo.domain.errors import Reason, Unavailable
 from octavo.storage.errors import transaction
+from services.api.question import within
 
 T = TypeVar("T")
+
+PATIENCE_SECONDS = 30.0
+"""How long an answer is waited for: as long as the database works on a statement. One that stands still never says no."""
 
 
 class Transactions:
     """Runs work in transactions. Whatever the work raises undoes it."""
 
-    def __init__(self, engine: Engine, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, threads: ThreadPoolExecutor, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self._engine = engine
         self._threads = threads
 
     async def run(self, work: Callable[[Connection], T], then: Callable[[], object] = lambda: None) -> T:
         """What the work returns, once it is committed; `then` is done after that, in the same thread.
 
-        Raises what the work raises; Unavailable if the database does not answer.
+        Raises what the work raises; Unavailable if the database does not answer in time: then it may be done nevertheless.
         """
 
         def whole() -> T:
@@ -33,6 +38,6 @@ class Transactions:
             return result
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, whole)
+            return await within(asyncio.get_running_loop().run_in_executor(self._threads, whole), self._patience)
         except Unavailable as error:
             raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error

@@ -20,8 +20,9 @@ from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from services.api.fields import read_id, written_time
 from services.api.known import Known
-from services.api.lookups import Lookups
+from services.api.lookups import PATIENCE_SECONDS, Lookups
 from services.api.moves import Moves
+from services.api.question import within
 from services.api.resume_token import ResumeTokens
 
 AT_ONCE = 500
@@ -104,7 +105,7 @@ class Watching:
         while page is None or len(page) == AT_ONCE:
             self._moves.check()
             await self._check_key(stream)
-            page = await asyncio.get_running_loop().run_in_executor(
+            asked = asyncio.get_running_loop().run_in_executor(
                 self._threads,
                 changes.moves_between,
                 self._engine,
@@ -114,6 +115,7 @@ class Watching:
                 stream.horizon,
                 AT_ONCE,
             )
+            page = await within(asked, PATIENCE_SECONDS)
             for move in page:
                 stream.place = move.position
                 stream.settled |= stream.notification_id is not None and move.status in FINAL

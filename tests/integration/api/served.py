@@ -38,11 +38,22 @@ class Database:
         return row
 
 
+_shared: list[Stack] = []
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Kafka, PostgreSQL, the api and a persister, for the tests of this folder alone: some take Kafka away."""
+    """Kafka, PostgreSQL, the api and a persister, for these tests alone: some take Kafka away.
+
+    One instance serves all folders that import this fixture.
+    """
+    if _shared:
+        yield _shared[0]
+        return
     with Stack(CACHE / f"test-{os.getpid()}-api", {"kafka", "postgres", "api", "persister"}) as made:
+        _shared.append(made)
         yield made
+        _shared.clear()
 
 
 @pytest.fixture(scope="session")

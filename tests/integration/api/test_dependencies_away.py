@@ -69,19 +69,27 @@ def test_without_kafka_nothing_is_acknowledged(new_tenant, stack, database, sign
     assert database.one(query, id=accepted).n == 1
 
 
-def test_without_postgresql_it_goes_on_accepting(new_tenant, stack, database):
+@pytest.mark.parametrize("stands_still", [False, True], ids=["gone", "stands still"])
+def test_without_postgresql_it_goes_on_accepting(new_tenant, stack, database, stands_still):
     tenant = new_tenant()
     sent = [tenant.send().id for _ in range(3)]
-    stack.stop_program("postgres")
+    if stands_still:
+        stack.pause("postgres")
+    else:
+        stack.stop_program("postgres")
     try:
         # What it knows, and what it has leased, serves on.
         sent += [tenant.send().id for _ in range(20)]
         lost = outcome(lambda: tenant.get(sent[0]))
         assert (lost.code, lost.reason) == (UNAVAILABLE, "DATABASE_UNAVAILABLE")
         assert lost.retry_seconds
+        sent += [tenant.send().id for _ in range(20)]
         assert urlopen(_operations(stack) + "/livez", timeout=5).status == 200
     finally:
-        stack.start_program("postgres", 120)
+        if stands_still:
+            stack.resume("postgres")
+        else:
+            stack.start_program("postgres", 120)
         # The test's own connections are gone.
         database.engine.dispose()
     for one in sent:
