@@ -50,7 +50,7 @@ class Offsets:
         with self._lock:
             # The lowest, not the first that was begun: a partition may be read again from an earlier offset.
             ends = {
-                partition: min(self._unfinished.get(partition) or (reached,))
+                partition: min((reached, *self._unfinished.get(partition, ())))
                 for partition, reached in self._reached.items()
             }
             return {partition: end for partition, end in ends.items() if self._committed.get(partition) != end}
