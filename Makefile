@@ -92,6 +92,10 @@ check: lint types imports protos k8s-check alerts-check ## every checker
 bench: $(READY) ## measure each part beside its floor; PART=api measures one
 	$(RUN) -m benchmarks $(PART)
 
+.PHONY: faults
+faults: $(READY) ## break everything under load and judge the ledgers; SEED=7 FAULT="kill dispatcher" repeats some
+	@$(RUN) -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault "$(FAULT)")
+
 # The test run comes last, so that its closing line does, too.
 ci: check ## what continuous integration runs
 	$(MAKE) test

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="keep logs and data of the system for a look")
     given = parser.parse_args(arguments)
     seed = given.seed or str(secrets.randbelow(10**6))
-    chosen = [name for name in FAULTS if given.fault in name]
+    chosen = {name: fault for name, fault in FAULTS.items() if given.fault in name}
     if not chosen:
         parser.error(f"no fault is named like {given.fault}")
     report = Report(seed, sys.stdout)
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory = CACHE / f"faults-{os.getpid()}"
     with System(directory) as system:
         system.keep = given.keep
-        run(system, chosen, seed, report)
-    report.close(time.monotonic() - began)
+        run(system, chosen, seed, report.add)
+    report.close(time.monotonic() - began, system.kills)
     if given.keep:
         sys.stderr.write(f"logs and data are in {directory}\n")
     return 1 if report.violations else 0

@@ -13,10 +13,11 @@ from octavo.domain.notification import FINAL
 from tests.faults.evidence import Evidence, Job, Offset, Quota
 from tests.faults.judge import Verdict, judge
 from tests.faults.load import Load
-from tests.faults.system import IN_FLIGHT, System
+from tests.faults.system import IN_FLIGHT, System, wait_for
 
 HEALED_SECONDS = 120.0
 """How long after its end the traces of a fault may be seen (invariant I1)."""
+BROKER_SECONDS = 60.0
 TOPICS_WITH_CALLS = 2
 WARM_UP_SECONDS = 30.0
 
@@ -98,7 +99,7 @@ class Case:
         attempted = self.load.attempts()
         # Before it is looked what was asked for, which comes first with every notification.
         accepted, everybodys = system.accepted(), set(known())
-        self._offsets += system.database.offsets(system.watch.committed(), system.watch.records())
+        wait_for(system.note_offsets, BROKER_SECONDS)
         return Evidence(
             attempted=attempted,
             acknowledged=self.load.acknowledgements(),
@@ -109,7 +110,7 @@ class Case:
             in_flight=IN_FLIGHT * TOPICS_WITH_CALLS,
             ambiguous=self.ambiguous,
             jobs=self.jobs,
-            offsets=self._offsets,
+            offsets=[*self._offsets, *system.offsets],
             positions=system.watch.positions(self.began_at, self.settled_at or time.monotonic()),
             faults=system.windows,
             quotas=[*self.quotas, self._quota()],

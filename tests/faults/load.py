@@ -133,6 +133,15 @@ class Load:
         """Ledger A."""
         return [Acknowledgement(**line) for line in self._acknowledged.lines()]
 
+    def note_attempt(self, notification_id: UUID, request_id: UUID, expected: str) -> None:
+        """Writes down what somebody is about to ask for."""
+        self._attempted.write(id=str(notification_id), request_id=str(request_id), expected=expected)
+
+    def note_acknowledgement(self, request_id: UUID, notification_id: str) -> None:
+        """Writes down what somebody was told."""
+        self._acknowledged.write(request_id=str(request_id), id=notification_id)
+        self.acknowledged += 1
+
     async def _run(self) -> None:
         options = [("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100)]
         async with grpc.aio.insecure_channel(self._account.address, options=options) as channel:
@@ -153,8 +162,8 @@ class Load:
         expected = self._random.choices(list(OUTCOMES), weights=[8, 1, 1])[0]
         request_id = uuid7(datetime.now(UTC), self._random.randbytes(10))
         call, request = self._call(stub, kind, expected, str(request_id))
-        notification_id = str(repeatable_id(request_id, self._account.service_id, self._account.id_key))
-        self._attempted.write(id=notification_id, request_id=str(request_id), expected=expected)
+        notification_id = repeatable_id(request_id, self._account.service_id, self._account.id_key)
+        self.note_attempt(notification_id, request_id, expected)
         wait = FIRST_WAIT_SECONDS
         while time.monotonic() < self._give_up_at:
             try:
@@ -172,8 +181,7 @@ class Load:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LAST_WAIT_SECONDS)
             else:
-                self._acknowledged.write(request_id=str(request_id), id=answer.id)
-                self.acknowledged += 1
+                self.note_acknowledgement(request_id, answer.id)
                 return
 
     def _call(self, stub: NotificationServiceStub, kind: str, expected: str, request_id: str) -> tuple[Any, Any]:

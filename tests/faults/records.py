@@ -1,22 +1,19 @@
 """Receipts in every order, records that nobody can read, and consumers that come and go."""
 
 import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from deploy.local.files import write_json
-from deploy.local.instance import ROOT
 from octavo import topics
 from tests.faults.case import Case, Fault
+from tests.faults.members import member
 from tests.faults.system import System, wait_for
 
 RECEIPTS_SECONDS = 12.0
@@ -155,39 +152,11 @@ def storm(case: Case) -> Sequence[str]:
         with ExitStack() as members:
             for name in ("persister", "dispatcher"):
                 dies = case.random.random() < 0.5
-                members.enter_context(_member(case, name, dies=dies))
+                members.enter_context(member(case, name, dies=dies))
                 case.crashes += dies and name == "dispatcher"
             case.runs += 1
             time.sleep(case.random.uniform(2, 5))
     return []
-
-
-@contextmanager
-def _member(case: Case, name: str, *, dies: bool) -> Iterator[None]:
-    """One more process of a service, ended with everything else should this one end."""
-    system = case.system
-    file = system.directory / "run" / f"member-{name}.json"
-    specification = {
-        "command": [sys.executable, "-m", f"services.{name}"],
-        "environment": {**system.stack.environment, "OCTAVO_OPS_PORT": "0"},
-        "directory": str(ROOT),
-        "user": None,
-        "orphaned_signal": 9,
-    }
-    write_json(file, specification)
-    launch = [sys.executable, "-I", str(ROOT / "deploy/local/launch.py"), str(file)]
-    with (system.stack.instance.logs / f"member-{name}.log").open("ab") as log:
-        process = subprocess.Popen(launch, stdout=log, stderr=log)
-    try:
-        yield
-    finally:
-        process.kill() if dies else process.terminate()
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            case.problems.append(f"a {name} did not end when told to")
 
 
 FAULTS: dict[str, Fault] = {

@@ -1,11 +1,11 @@
 """Runs faults one after the other on one system; each is judged when its notifications have settled, while others go on."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TextIO
 
-from tests.faults import drains, kills, outages, records
+from tests.faults import drains, kills, outages, quota, records
 from tests.faults.case import Case, Fault
 from tests.faults.judge import Verdict
 from tests.faults.load import Load
@@ -16,6 +16,7 @@ FAULTS: dict[str, Fault] = {
     **outages.FAULTS,
     **records.FAULTS,
     **drains.FAULTS,
+    **quota.FAULTS,
 }
 """Every fault, by name, in the order in which they are done."""
 LOOK_SECONDS = 1.0
@@ -31,7 +32,6 @@ class Report:
         self.runs = 0
         self.checks = 0
         self.violations = 0
-        self.kills: dict[str, int] = {}
         self._head = False
 
     def add(self, case: Case, verdicts: Sequence[Verdict]) -> None:
@@ -57,9 +57,9 @@ class Report:
         self.checks += sum(one.checks for one in verdicts) + 1
         self.violations += sum(len(one.violations) for one in verdicts) + len(case.problems)
 
-    def close(self, seconds: float) -> None:
-        """The last line."""
-        killed = ", ".join(f"{name} {count}" for name, count in self.kills.items())
+    def close(self, seconds: float, kills: Mapping[str, int]) -> None:
+        """The last lines: how often each service was killed, and the sums."""
+        killed = ", ".join(f"{name} {count}" for name, count in kills.items())
         self._write(f"kill -9: {killed or 'none'}; {seconds:.0f} s; SEED={self._seed} repeats it")
         self._write(f"faults: {self.runs} runs, {self.checks} checks, {self.violations} violations")
 
@@ -70,8 +70,8 @@ class Report:
         print(text, file=self._out, flush=True)
 
 
-def run(system: System, names: Sequence[str], seed: str, report: Report) -> None:
-    """Does these faults, and reports each."""
+def run(system: System, faults: Mapping[str, Fault], seed: str, tell: Callable[[Case, list[Verdict]], None]) -> None:
+    """Does these faults, and tells what the judge says of each."""
     cases: list[Case] = []
     waiting: list[Case] = []
 
@@ -81,18 +81,17 @@ def run(system: System, names: Sequence[str], seed: str, report: Report) -> None
     def judge_settled() -> None:
         for case in [case for case in waiting if case.settle()]:
             waiting.remove(case)
-            report.add(case, case.verdicts(known))
+            tell(case, case.verdicts(known))
 
-    for name in names:
+    for name, fault in faults.items():
         folder = system.directory / "ledgers" / name.replace(" ", "-")
         # Who drains is not missed: its clients wait for its successor.
         load = Load(system.account, folder, f"{seed} {name}", patient=name in drains.FAULTS)
         case = Case(name, system, Random(f"{seed} {name}"), load)
         cases.append(case)
-        case.perform(FAULTS[name])
+        case.perform(fault)
         waiting.append(case)
         judge_settled()
     while waiting:
         time.sleep(LOOK_SECONDS)
         judge_settled()
-    report.kills = dict(system.kills)

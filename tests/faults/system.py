@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psycopg2
 from kafka.errors import KafkaError
 
 from deploy.local.stack import Stack, StackFailed
@@ -48,6 +49,7 @@ class System:
         self.stack = Stack(directory, restart=False)
         self.directory = directory
         self.keep = False
+        self.settings = SETTINGS
         self.kills: dict[str, int] = defaultdict(int)
         """How often each service was killed."""
         self.windows: list[tuple[float, float]] = []
@@ -62,8 +64,14 @@ class System:
         self._sampler = threading.Thread(target=self._sample, name="memory", daemon=True)
 
     def __enter__(self) -> Self:
-        os.environ.update(SETTINGS)
-        self.stack.start(START_SECONDS)
+        # Programs inherit them from the manager, which inherits them once, here.
+        kept = dict(os.environ)
+        os.environ.update(self.settings)
+        try:
+            self.stack.start(START_SECONDS)
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)
         try:
             self.database = Database(self.stack.database_url)
             # The limit of a minute is not what is tried here.
@@ -157,11 +165,13 @@ class System:
 
     # Observation
 
-    def note_offsets(self) -> None:
-        """Notes what is committed now, beside what is unfinished; nothing if the broker or the database is away."""
-        with suppress(KafkaError, OSError):
+    def note_offsets(self) -> bool:
+        """Notes what is committed now, beside what is unfinished; False if the broker or the database is away."""
+        with suppress(KafkaError, psycopg2.OperationalError):
             committed = self.watch.committed()
             self.offsets += self.database.offsets(committed, self.watch.records())
+            return True
+        return False
 
     def lag(self) -> int:
         """Records that no group has finished yet; some if that can't be told."""

@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -42,10 +42,8 @@ class Watch:
         """Ends."""
         self._stop.set()
         self._thread.join()
-        for client in (self._admin, self._consumer):
-            if client is not None:
-                with suppress(KafkaError):
-                    client.close()
+        with self._reading:
+            self._close()
 
     def positions(self, since: float, until: float) -> list[Position]:
         """What was noted between two times of the monotonic clock."""
@@ -59,8 +57,8 @@ class Watch:
 
     def committed(self) -> dict[Place, int]:
         """The committed offset of every group and partition now. Raises KafkaError."""
-        with self._reading:
-            found = self._clients().list_group_offsets(dict.fromkeys(GROUPS))
+        with self._asking() as admin:
+            found = admin.list_group_offsets(dict.fromkeys(GROUPS))
         return {
             Place(group, partition.topic, partition.partition): stored.offset
             for group, offsets in found.items()
@@ -70,14 +68,13 @@ class Watch:
 
     def members(self) -> dict[str, frozenset[str]]:
         """The members of each group: one that lost its partitions comes back under another name. Raises KafkaError."""
-        with self._reading:
-            described = self._clients().describe_groups(list(GROUPS))
+        with self._asking() as admin:
+            described = admin.describe_groups(list(GROUPS))
         return {group: frozenset(member["member_id"] for member in one["members"]) for group, one in described.items()}
 
     def skip(self, group: str) -> None:
         """Has a group, whose members have all left, go on behind what is there now. Raises KafkaError."""
-        with self._reading:
-            admin = self._clients()
+        with self._asking() as admin:
             partitions = [TopicPartition(one.topic, one.partition) for one in self._all if one.group == group]
             ends = self._consumer.end_offsets(partitions)
             deadline = time.monotonic() + 30
@@ -94,8 +91,7 @@ class Watch:
 
     def records(self, seconds: float = 20.0) -> dict[tuple[str, int], list[tuple[int, UUID | None]]]:
         """Offset and notification of every record, by partition, up to the present ends. Raises KafkaError."""
-        with self._reading:
-            self._clients()
+        with self._asking():
             consumer = self._consumer
             ends = consumer.end_offsets(consumer.assignment())
             deadline = time.monotonic() + seconds
@@ -118,13 +114,33 @@ class Watch:
 
     def _look(self) -> list[Position]:
         committed = self.committed()
-        with self._reading:
+        with self._asking():
             ends = self._consumer.end_offsets([TopicPartition(place.topic, place.partition) for place in self._all])
         at = time.monotonic()
         return [
             Position(at, place, committed.get(place, 0), ends[TopicPartition(place.topic, place.partition)])
             for place in self._all
         ]
+
+    @contextmanager
+    def _asking(self) -> Iterator[Any]:
+        """The admin client, for one at a time. Raises KafkaError, and makes all clients anew the next time."""
+        with self._reading:
+            try:
+                yield self._clients()
+            except (KafkaError, KeyError) as error:
+                self._close()
+                # Asked while a broker comes back, kafka-python stumbles over what it was not told.
+                raise KafkaError(str(error)) from error
+
+    def _close(self) -> None:
+        for client in (self._admin, self._consumer):
+            if client is not None:
+                with suppress(KafkaError):
+                    client.close()
+        self._admin = self._consumer = None
+        # A new consumer reads from the beginning.
+        self._records.clear()
 
     def _clients(self) -> Any:
         """The clients, made when first needed."""
