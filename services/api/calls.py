@@ -60,6 +60,7 @@ class _Call:
     ) -> None:
         self._name = method.full_name
         self._request: type[Message] = GetMessageClass(method.input_type)
+        self._nothing = GetMessageClass(method.output_type)()
         self._behaviour = behaviour
         self._authenticator = authenticator
         self._callers = callers
@@ -76,11 +77,11 @@ class _Call:
         }
 
     async def unary(self, data: bytes, context: Context) -> Message:
-        """Answers a call. Raises AbortError after saying what is wrong."""
+        """Answers a call, or says what is wrong."""
         return await self._answered(lambda: parse(self._request, data), context)
 
     async def gathered(self, parts: AsyncIterator[bytes], context: Context) -> Message:
-        """Answers a stream of requests. Raises AbortError after saying what is wrong."""
+        """Answers a stream of requests, or says what is wrong."""
         return await self._answered(lambda: self._each(parts), context)
 
     async def _each(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Message]:
@@ -96,14 +97,9 @@ class _Call:
             kind = caller.kind
             self._admit(caller)
             response: Message = await self._behaviour(read(), context)
-        except grpc.aio.AbortError:
-            code = _code(context)
-            raise
-        except Exception as error:  # every kind has its answer, and none goes to the client as it is
-            answer = self._answer(error)
-            code = answer.code.name
-            await context.abort(answer.code, answer.message, answer.trailers)
-            raise
+        except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
+            code = self._refuse(error, context)
+            return self._nothing
         else:
             code = "OK"
             return response
@@ -111,7 +107,7 @@ class _Call:
             self._requests[kind].handled(code, perf_counter() - start)
 
     async def stream(self, data: bytes, context: Context) -> AsyncIterator[Message]:
-        """Answers a call with a stream. Raises AbortError after saying what is wrong."""
+        """Answers a call with a stream, which ends early if something is wrong."""
         start = perf_counter()
         kind = CallerKind.NOBODY
         code = "CANCELLED"
@@ -124,14 +120,8 @@ class _Call:
                 async for response in responses:
                     yield response
             code = "OK"
-        except grpc.aio.AbortError:
-            code = _code(context)
-            raise
-        except Exception as error:  # as above
-            answer = self._answer(error)
-            code = answer.code.name
-            await context.abort(answer.code, answer.message, answer.trailers)
-            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            code = self._refuse(error, context)
         finally:
             self._requests[kind].handled(code, perf_counter() - start)
 
@@ -140,6 +130,18 @@ class _Call:
         if caller.kind not in self._callers:
             raise Forbidden(Reason.FORBIDDEN, f"this call is not for {caller.kind} callers")
         enter(caller)
+
+    def _refuse(self, error: Exception, context: Context) -> str:
+        """Sets how the call ends; the name of its code.
+
+        Not by `context.abort`: its exception and the context refer to each other, which would keep the request, however large,
+        in memory until a late garbage collection.
+        """
+        answer = self._answer(error)
+        context.set_code(answer.code)
+        context.set_details(answer.message)
+        context.set_trailing_metadata(answer.trailers)
+        return answer.code.name
 
     def _answer(self, error: Exception) -> errors.Answer:
         if isinstance(error, OctavoError):
@@ -155,8 +157,3 @@ def _kind(method: MethodDescriptor) -> str:
     if method.server_streaming:
         return "server_stream"
     return "client_stream" if method.client_streaming else "unary"
-
-
-def _code(context: Context) -> str:
-    code = context.code()
-    return code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
