@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
+from traceback import extract_tb
 from typing import Protocol
+
+import structlog
 
 from octavo.domain.notification import KeyType
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
@@ -22,6 +25,8 @@ from octavo.telemetry.traces import Headers
 from octavo.telemetry.zero import at_zero
 from services.dispatcher.claims import Claimed
 from services.dispatcher.outcomes import Ended
+
+log = structlog.get_logger()
 
 LATEST_CALL_SECONDS = LEASE.total_seconds() / 2
 """A claim older than that is given back instead of used: its lease must outlast the call and its recording."""
@@ -126,7 +131,7 @@ class Sending:
         started = perf_counter()
         ended = "error"
         try:
-            outcome = await sender.send(message)
+            outcome = await _offered(sender, message)
             ended = outcome_name(type(outcome))
         finally:
             metrics.IN_FLIGHT.labels(sender.name).dec()
@@ -146,6 +151,22 @@ class Sending:
         if name is None:
             raise LookupError("no provider has a weight")
         return name
+
+
+async def _offered(sender: Sender, message: TextMessage | EmailMessage) -> Outcome:
+    try:
+        return await sender.send(message)
+    except Exception as error:  # noqa: BLE001 - a send without an end would hold its partition's commits back for ever
+        # A fault of ours, before or after the request went out: nobody knows. Its text may hold personal data.
+        at = extract_tb(error.__traceback__)[-1]
+        log.error(  # noqa: TRY400 - a traceback shows values
+            "a provider's client failed",
+            provider=sender.name,
+            notification_id=str(message.reference),
+            error=type(error).__name__,
+            at=f"{at.filename}:{at.lineno}",
+        )
+        return Uncertain(f"the client failed: {type(error).__name__}")
 
 
 def _may_go_elsewhere(claimed: Claimed, outcome: Outcome) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from octavo import topics
 from octavo.domain.notification import KeyType, NotificationType, Status
@@ -171,6 +172,22 @@ async def test_a_test_key_is_tried_again_while_the_broker_is_away():
     bench.broker.refuse_publish = 1
     ended = await bench.send(claimed(key_type=KeyType.TEST))
     assert isinstance(ended.outcome, Temporary)
+
+
+async def test_a_client_that_fails_leaves_the_send_unconfirmed_and_tells_no_personal_data():
+    bench = Bench(Accepted())
+
+    async def fail(message: Any) -> Outcome:
+        raise RuntimeError(message.to.e164)
+
+    bench.first.send = fail  # type: ignore[method-assign]
+    with capture_logs() as lines:
+        ended = await bench.send(claimed())
+    assert ended.outcome == Uncertain("the client failed: RuntimeError")
+    assert bench.second.sent == []
+    (line,) = lines
+    assert line["notification_id"] == str(ended.claimed.id)
+    assert "7700900111" not in str(line)
 
 
 async def test_a_slow_call_delays_no_other():
