@@ -58,7 +58,8 @@ WITH input AS MATERIALIZED (
         claim_token = NULL,
         claim_expires_at = NULL,
         unconfirmed_at = CASE WHEN i.unconfirmed AND b.status IN ('created', 'sending') THEN now() END,
-        next_attempt_at = now() + make_interval(secs => i.retry_in),
+        next_attempt_at = CASE WHEN b.status IN ('created', 'sending')
+                               THEN now() + make_interval(secs => i.retry_in) END,
         due = i.retry_in IS NULL,
         resend = i.retry_in IS NOT NULL AND b.status = 'sending',
         updated_at = now()
