@@ -13,7 +13,7 @@ from benchmarks.stacks import stack
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.storage.directory import Directory, Service
 from octavo.storage.engine import engine
-from services.api.limits import LeasedLimits
+from services.api.sending.limits import LeasedLimits
 from services.api.transactions import Transactions
 
 CHECKS = 200_000

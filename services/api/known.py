@@ -12,7 +12,7 @@ from uuid import UUID
 
 from octavo.domain.errors import Unavailable
 from octavo.storage.directory import ApiKey, Cache, Directory, Nothing, Service, TemplateHead, TemplateVersion
-from services.api.question import within
+from services.api.following.question import within
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from octavo.v1 import notification_service_pb2 as pb
-from services.api.batch import Batches
-from services.api.caller import current
-from services.api.calls import Context
-from services.api.cancelling import Cancelling
-from services.api.lookups import Lookups
-from services.api.sending import Sending
-from services.api.statistics import Statistics
-from services.api.watching import Watching
+from services.api.following.cancelling import Cancelling
+from services.api.following.lookups import Lookups
+from services.api.following.statistics import Statistics
+from services.api.following.watching import Watching
+from services.api.sending.batch import Batches
+from services.api.sending.send import Sending
+from services.api.serving.caller import current
+from services.api.serving.calls import Context
 
 _RESERVE_SECONDS = 0.2
 """What is left of a client's deadline for the answer itself."""

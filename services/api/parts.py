@@ -13,29 +13,29 @@ from octavo.process import Part
 from octavo.storage.directory import Directory
 from octavo.storage.engine import engine
 from octavo.v1 import notification_service_pb2
-from services.api.accept import Acceptance
-from services.api.arrivals import Arrivals
-from services.api.authentication import Authenticator
-from services.api.batch import Batches
-from services.api.cancelling import Cancelling
-from services.api.earlier import Earlier
-from services.api.guests import Guests
-from services.api.jobservice import job_service
-from services.api.key_use import KeyUse
+from services.api.following.arrivals import Arrivals
+from services.api.following.cancelling import Cancelling
+from services.api.following.lookups import Lookups
+from services.api.following.moves import Moves
+from services.api.following.shown import Shown
+from services.api.following.statistics import Statistics
+from services.api.following.watching import Watching
+from services.api.jobs.parts import job_service
 from services.api.known import Known
-from services.api.limits import LeasedLimits
-from services.api.lookups import Lookups
-from services.api.management import management
-from services.api.moves import Moves
+from services.api.management.key_use import KeyUse
+from services.api.management.parts import management
 from services.api.notifications import NotificationServicer
 from services.api.resume_token import ResumeTokens
-from services.api.sending import Sending
-from services.api.server import GrpcServer, Served
+from services.api.sending.accept import Acceptance
+from services.api.sending.batch import Batches
+from services.api.sending.earlier import Earlier
+from services.api.sending.guests import Guests
+from services.api.sending.limits import LeasedLimits
+from services.api.sending.send import Sending
+from services.api.serving.authentication import Authenticator
+from services.api.serving.server import GrpcServer, Served
 from services.api.settings import ApiSettings
-from services.api.shown import Shown
-from services.api.statistics import Statistics
 from services.api.transactions import Transactions
-from services.api.watching import Watching
 
 PUBLISHED = (topics.DB_SMS.name, topics.DB_EMAIL.name, topics.JOBS.name)
 DIRECTORY_CONNECTIONS = 2

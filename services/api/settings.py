@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from octavo.config import DatabaseSettings, OpsSettings, SealingSettings
 from octavo.messaging.security import KafkaConnection
 from octavo.objects import StoreSettings
-from services.api.tls import Files
+from services.api.serving.tls import Files
 
 LEAST_ADMIN_KEY = 32
 

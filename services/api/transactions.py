@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from octavo.domain.errors import Reason, Unavailable
 from octavo.storage.errors import transaction
-from services.api.question import within
+from services.api.following.question import within
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import pytest
 
 from octavo.domain import errors
 from octavo.domain.reason import Reason
-from services.api.errors import CODES, answer, internal
+from services.api.serving.errors import CODES, answer, internal
 
 ROOT = Path(__file__).parents[2]
 STATUS = {kind.__name__: code.name for kind, code in CODES.items()} | {"Violation": "INVALID_ARGUMENT"}

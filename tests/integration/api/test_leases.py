@@ -20,7 +20,7 @@ from octavo.storage.allowances import forget_leases, lease_allowance, reserve, r
 from octavo.storage.directory import Service
 from octavo.storage.engine import engine as make_engine
 from octavo.storage.errors import transaction
-from services.api.limits import LeasedLimits
+from services.api.sending.limits import LeasedLimits
 from services.api.transactions import Transactions
 
 SMS, EMAIL = NotificationType.SMS, NotificationType.EMAIL

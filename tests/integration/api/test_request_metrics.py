@@ -40,7 +40,11 @@ def test_calls_aggregate_by_caller_method_module_function_and_status(stack, tena
         registry.ListServices(request, timeout=20, metadata=admin)
         assert refused(lambda: registry.ListServices(request, timeout=20)).code == "UNAUTHENTICATED"
     send = ("octavo.v1.NotificationService/SendSms", "services.api.notifications", "NotificationServicer.SendSms")
-    services = ("octavo.v1.RegistryService/ListServices", "services.api.registry", "RegistryServicer.ListServices")
+    services = (
+        "octavo.v1.RegistryService/ListServices",
+        "services.api.management.registry",
+        "RegistryServicer.ListServices",
+    )
     expected = {
         ("API", *send, "OK"): 1,
         ("API", *send, "INVALID_ARGUMENT"): 1,

@@ -14,7 +14,7 @@ from octavo.v1 import (
     registry_service_pb2_grpc,
     template_service_pb2_grpc,
 )
-from services.api import errors
+from services.api.serving import errors
 
 _SERVICES = (
     (notification_service_pb2_grpc, "NotificationService"),

@@ -10,7 +10,7 @@ from octavo.telemetry.requests import CODES
 from octavo.topics import ALL, LANES
 from octavo.v1 import api_key_service_pb2, job_service_pb2, notification_service_pb2, registry_service_pb2
 from octavo.v1 import template_service_pb2 as template_service
-from services.api.caller import CallerKind
+from services.api.serving.caller import CallerKind
 from services.callbacks.handler import RESULTS
 from services.callbacks.receiver import MEANINGS, REFUSALS
 from services.dispatcher.sending import OUTCOMES

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.api.server import GrpcServer
+from services.api.serving.server import GrpcServer
 from services.api.settings import ApiSettings
 from tests.certificates import Authority
 

@@ -9,8 +9,8 @@ import pytest
 
 from octavo.domain.errors import AlreadyExists, Unavailable
 from octavo.v1 import notification_service_pb2 as pb
-from services.api import repeats as module
-from services.api.repeats import Repeats
+from services.api.sending import repeats as module
+from services.api.sending.repeats import Repeats
 
 
 def call(content: bytes = b"content", body: str = "text", **same: Any) -> Any:

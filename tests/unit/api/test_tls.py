@@ -8,8 +8,8 @@ import structlog.testing
 
 from octavo.config import load
 from octavo.telemetry import metrics
+from services.api.serving.tls import Files, Reloading, Unusable
 from services.api.settings import ApiSettings
-from services.api.tls import Files, Reloading, Unusable
 from tests.certificates import DAY, Authority
 
 NOW = datetime.now(UTC)

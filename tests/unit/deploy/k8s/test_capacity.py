@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from octavo.config import DatabaseSettings
-from services.api import jobservice
+from services.api.jobs import parts as jobservice
 from services.api.parts import DIRECTORY_CONNECTIONS, LIMIT_CONNECTIONS
 from services.persister import jobparts
 

@@ -20,11 +20,11 @@ from octavo.storage.directory import Service
 from octavo.storage.errors import transaction
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
-from services.api.arrivals import Arrivals
 from services.api.fields import read_enum, read_id, read_page_size, read_time
+from services.api.following.arrivals import Arrivals
+from services.api.following.question import within
+from services.api.following.shown import Shown
 from services.api.page_token import PageTokens
-from services.api.question import within
-from services.api.shown import Shown
 
 T = TypeVar("T")
 

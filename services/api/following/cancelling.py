@@ -11,9 +11,9 @@ from octavo.storage.columns import STATUS_OF
 from octavo.storage.directory import Service
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
-from services.api.arrivals import Arrivals
 from services.api.fields import read_id
-from services.api.lookups import Lookups, is_young, not_found
+from services.api.following.arrivals import Arrivals
+from services.api.following.lookups import Lookups, is_young, not_found
 from services.api.transactions import Transactions
 
 

@@ -1,7 +1,7 @@
 """What surrounds every call: authentication, parsing, metrics, and errors turned into answers.
 
 It wraps the handlers where they are registered, not as interceptors: those cost a coroutine and a look-up more for every call.
-A handler gets its request parsed and its caller from `services.api.caller`, and raises the errors of the domain.
+A handler gets its request parsed and its caller from `services.api.serving.caller`, and raises the errors of the domain.
 """
 
 import secrets
@@ -18,10 +18,10 @@ from google.protobuf.message_factory import GetMessageClass
 
 from octavo.domain.errors import Forbidden, OctavoError, Reason
 from octavo.telemetry.requests import Requests
-from services.api import errors
-from services.api.authentication import Authenticator
-from services.api.caller import Caller, CallerKind, enter
 from services.api.parsing import parse
+from services.api.serving import errors
+from services.api.serving.authentication import Authenticator
+from services.api.serving.caller import Caller, CallerKind, enter
 
 log = structlog.get_logger()
 

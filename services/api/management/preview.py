@@ -11,7 +11,7 @@ from octavo.domain.notification import NotificationType
 from octavo.domain.preview import missing_placeholders, with_gaps
 from octavo.domain.template import render_email, render_sms, render_subject, render_text
 from octavo.v1 import template_service_pb2 as pb
-from services.api.accept import ENCODING
+from services.api.sending.accept import ENCODING
 
 
 def preview(template: Row[Any], prefix: str | None, personalisation: Personalisation) -> pb.PreviewTemplateResponse:

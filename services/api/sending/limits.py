@@ -16,8 +16,8 @@ from octavo.domain.limits import day_of, retry_after_midnight
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.storage.directory import Service
 from octavo.telemetry import metrics
-from services.api.allowance import Allowance
-from services.api.rate import Rate
+from services.api.sending.allowance import Allowance
+from services.api.sending.rate import Rate
 from services.api.transactions import Transactions
 
 log = structlog.get_logger()

@@ -17,13 +17,13 @@ from octavo.storage import registry, templates
 from octavo.storage.columns import TYPE, TYPE_OF
 from octavo.storage.directory import Directory
 from octavo.v1 import template_service_pb2 as pb
-from services.api.accept import read_personalisation
-from services.api.caller import CallerKind, current
-from services.api.calls import Context
 from services.api.fields import read_enum, read_id, read_needed_enum, read_page_size, written_time
+from services.api.management.preview import placeholders, preview
+from services.api.management.template_text import read_text
 from services.api.page_token import PageTokens
-from services.api.preview import placeholders, preview
-from services.api.template_text import read_text
+from services.api.sending.accept import read_personalisation
+from services.api.serving.caller import CallerKind, current
+from services.api.serving.calls import Context
 from services.api.transactions import Transactions
 
 

@@ -24,16 +24,16 @@ from octavo.telemetry.measured import measured
 from octavo.topics import JOBS, to
 from octavo.v1 import job_service_pb2 as pb
 from octavo.v1.messages_pb2 import JobMessage
-from services.api.checker import Checker, Guests
 from services.api.fields import written_time
-from services.api.jobcheck import Checked
-from services.api.jobrequest import JobReading, JobWish, check_template
-from services.api.jobview import told
+from services.api.jobs.check import Checked
+from services.api.jobs.checker import Checker, Guests
+from services.api.jobs.request import JobReading, JobWish, check_template
+from services.api.jobs.uploads import check_size
+from services.api.jobs.view import told
 from services.api.known import Known
-from services.api.limits import used_up
-from services.api.repeats import reused
+from services.api.sending.limits import used_up
+from services.api.sending.repeats import reused
 from services.api.transactions import Transactions
-from services.api.uploads import check_size
 
 log = structlog.get_logger()
 

@@ -15,11 +15,11 @@ from octavo.domain.ids import uuid7
 from octavo.storage import registry
 from octavo.storage.directory import Directory
 from octavo.v1 import registry_service_pb2 as pb
-from services.api.calls import Context
 from services.api.fields import read_id, read_page_size, written_time
-from services.api.guest_list import GuestList
+from services.api.management.guest_list import GuestList
+from services.api.management.service_settings import POLICY, changed, named_fields, new_settings
 from services.api.page_token import PageTokens
-from services.api.service_settings import POLICY, changed, named_fields, new_settings
+from services.api.serving.calls import Context
 from services.api.transactions import Transactions
 
 _ALL = UUID(int=0)

@@ -7,7 +7,7 @@ from time import monotonic
 from uuid import UUID
 
 from octavo.domain.errors import AlreadyExists, Reason, Unavailable
-from services.api.accept import Accepted, SendResponse
+from services.api.sending.accept import Accepted, SendResponse
 
 REMEMBER_SECONDS = 10.0
 """By then the row is there, and a repetition finds it."""

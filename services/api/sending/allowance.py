@@ -14,7 +14,7 @@ from octavo.domain.limits import Lease
 from octavo.domain.notification import NotificationType
 from octavo.storage.allowances import lease_allowance, return_allowance
 from octavo.storage.engine import probe
-from services.api.question import Question, within
+from services.api.following.question import Question, within
 from services.api.transactions import Transactions
 
 log = structlog.get_logger()

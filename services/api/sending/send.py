@@ -15,13 +15,13 @@ from octavo.messaging.publisher import NotSent, Publisher
 from octavo.storage.directory import ApiKey, Service
 from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
-from services.api.accept import Acceptance, Accepted, SendRequest, SendResponse, Wish, answer, check_template
-from services.api.caller import Caller
-from services.api.earlier import Earlier
-from services.api.guests import Guests
 from services.api.known import Known
-from services.api.limiting import Limits
-from services.api.repeats import Repeats, reused
+from services.api.sending.accept import Acceptance, Accepted, SendRequest, SendResponse, Wish, answer, check_template
+from services.api.sending.earlier import Earlier
+from services.api.sending.guests import Guests
+from services.api.sending.limiting import Limits
+from services.api.sending.repeats import Repeats, reused
+from services.api.serving.caller import Caller
 
 if TYPE_CHECKING:
     from octavo.telemetry.spans import Traces

@@ -8,7 +8,7 @@ from octavo.domain.errors import Unavailable
 from octavo.domain.limits import Bucket, TokenBucket
 from octavo.domain.notification import KeyType
 from octavo.storage.rates import take_tokens
-from services.api.question import Question, within
+from services.api.following.question import Question, within
 from services.api.transactions import Transactions
 
 TOKEN_SECONDS = 2.0

@@ -8,8 +8,8 @@ from octavo.domain.errors import Forbidden, Reason
 from octavo.domain.notification import NotificationType
 from octavo.storage.directory import FRESH_SECONDS, Cache
 from octavo.storage.lookups import is_guest
-from services.api.accept import Wish
 from services.api.known import Known
+from services.api.sending.accept import Wish
 
 
 class Guests:

@@ -12,7 +12,7 @@ from octavo.domain.notification import FINAL
 from octavo.storage.columns import STATUS
 from octavo.storage.directory import Service
 from octavo.v1 import job_service_pb2 as pb
-from services.api.jobview import JobView
+from services.api.jobs.view import JobView
 
 EVERY_SECONDS = 0.5
 SHARE = 20

@@ -10,7 +10,7 @@ from octavo.storage.jobrows import cancel_job_rows, count_job_rows
 from octavo.storage.jobs import cancel_job, get_job
 from octavo.telemetry.measured import measured
 from services.api.fields import read_id
-from services.api.jobview import no_such_job, settled
+from services.api.jobs.view import no_such_job, settled
 from services.api.transactions import Transactions
 
 

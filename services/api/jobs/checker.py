@@ -16,7 +16,7 @@ from octavo.domain.errors import OctavoError, Reason, Unavailable
 from octavo.domain.jobrow import Texts
 from octavo.domain.recipient import Recipient, normalised
 from octavo.objects import ObjectStore, Stored, StoreSettings, object_store
-from services.api.jobcheck import Checked, check_file
+from services.api.jobs.check import Checked, check_file
 
 PROCESSES = 2
 """So that a small file is not stuck behind a large one."""

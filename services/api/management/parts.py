@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from octavo.crypto import Hasher, Sealer
 from octavo.storage.directory import Directory
 from octavo.v1 import api_key_service_pb2, registry_service_pb2, template_service_pb2
-from services.api.api_keys import ApiKeyServicer
-from services.api.caller import CallerKind
-from services.api.guest_list import GuestList
-from services.api.registry import RegistryServicer
-from services.api.server import Served
-from services.api.templates import TemplateServicer
+from services.api.management.api_keys import ApiKeyServicer
+from services.api.management.guest_list import GuestList
+from services.api.management.registry import RegistryServicer
+from services.api.management.templates import TemplateServicer
+from services.api.serving.caller import CallerKind
+from services.api.serving.server import Served
 from services.api.transactions import Transactions
 
 THREADS = 2

@@ -18,9 +18,9 @@ from octavo.storage import api_keys, registry
 from octavo.storage.columns import KEY_TYPE, KEY_TYPE_OF
 from octavo.storage.directory import Directory
 from octavo.v1 import api_key_service_pb2 as pb
-from services.api.calls import Context
 from services.api.fields import read_id, read_name, read_needed_enum, read_page_size, written_time
 from services.api.page_token import PageTokens
+from services.api.serving.calls import Context
 from services.api.transactions import Transactions
 
 

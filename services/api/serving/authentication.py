@@ -9,8 +9,8 @@ from uuid import UUID
 
 from octavo import keys
 from octavo.domain.errors import Unauthenticated
-from services.api.caller import ADMIN, Caller, CallerKind
 from services.api.known import Known
+from services.api.serving.caller import ADMIN, Caller, CallerKind
 
 SCHEME = "bearer "
 # Compared with when there is no such key, so that an unknown id takes as long as a wrong secret.

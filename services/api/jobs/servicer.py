@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 
 from octavo.v1 import job_service_pb2 as pb
-from services.api.caller import current
-from services.api.calls import Context
-from services.api.jobcancel import JobCancel
-from services.api.jobreport import JobReport
-from services.api.jobstart import JobStart
-from services.api.jobview import JobView
-from services.api.jobwatch import JobWatch
-from services.api.uploads import Uploads
+from services.api.jobs.cancel import JobCancel
+from services.api.jobs.report import JobReport
+from services.api.jobs.start import JobStart
+from services.api.jobs.uploads import Uploads
+from services.api.jobs.view import JobView
+from services.api.jobs.watch import JobWatch
+from services.api.serving.caller import current
+from services.api.serving.calls import Context
 
 
 class JobServicer:

@@ -15,11 +15,11 @@ from octavo.domain.notification import NotificationType
 from octavo.storage.directory import ApiKey, Service
 from octavo.telemetry.measured import measured
 from octavo.v1 import notification_service_pb2 as pb
-from services.api import errors
-from services.api.accept import Accepted, SendRequest, SendResponse
-from services.api.caller import Caller
-from services.api.limiting import Limits
-from services.api.sending import Sending, may_send, shared
+from services.api.sending.accept import Accepted, SendRequest, SendResponse
+from services.api.sending.limiting import Limits
+from services.api.sending.send import Sending, may_send, shared
+from services.api.serving import errors
+from services.api.serving.caller import Caller
 
 MOST_ANSWERED = 3_500_000
 """Bytes of all answers together. Clients refuse what is longer than 4 MiB, and would not know what was accepted."""

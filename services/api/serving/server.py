@@ -10,12 +10,12 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.api.authentication import Authenticator
-from services.api.caller import CallerKind
-from services.api.calls import handlers
-from services.api.probed import health_alone
+from services.api.serving.authentication import Authenticator
+from services.api.serving.caller import CallerKind
+from services.api.serving.calls import handlers
+from services.api.serving.probed import health_alone
+from services.api.serving.tls import credentials
 from services.api.settings import ApiSettings
-from services.api.tls import credentials
 
 log = structlog.get_logger()
 

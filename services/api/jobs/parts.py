@@ -10,19 +10,19 @@ from octavo.messaging.publisher import Publisher
 from octavo.objects import StoreSettings, object_store
 from octavo.storage.engine import engine
 from octavo.v1 import job_service_pb2
-from services.api.checker import Checker
-from services.api.jobcancel import JobCancel
-from services.api.jobreport import JobReport
-from services.api.jobrequest import JobReading
-from services.api.jobs import JobServicer
-from services.api.jobstart import JobStart
-from services.api.jobview import JobView
-from services.api.jobwatch import JobWatch
+from services.api.jobs.cancel import JobCancel
+from services.api.jobs.checker import Checker
+from services.api.jobs.report import JobReport
+from services.api.jobs.request import JobReading
+from services.api.jobs.servicer import JobServicer
+from services.api.jobs.start import JobStart
+from services.api.jobs.uploads import Uploads
+from services.api.jobs.view import JobView
+from services.api.jobs.watch import JobWatch
 from services.api.known import Known
-from services.api.server import Served
+from services.api.serving.server import Served
 from services.api.settings import ApiSettings
 from services.api.transactions import Transactions
-from services.api.uploads import Uploads
 
 CONNECTIONS = 3
 """Of jobs alone: counting and reporting many rows takes a while, which no other call is to wait for."""

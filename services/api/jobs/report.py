@@ -15,7 +15,7 @@ from octavo.storage.directory import Service
 from octavo.storage.jobrows import report_rows
 from octavo.storage.jobs import get_job, problems_of
 from services.api.fields import read_id
-from services.api.jobview import no_such_job
+from services.api.jobs.view import no_such_job
 from services.api.transactions import Transactions
 
 PAGE = 500

@@ -1,0 +1,1 @@
+"""Following what became of notifications: lookups, lists, streams, statistics; and withdrawing them."""

@@ -1,0 +1,1 @@
+"""CSV jobs: files uploaded, checked whole, started, followed, ended, reported."""

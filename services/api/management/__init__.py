@@ -1,0 +1,1 @@
+"""Services, API keys, guest lists and templates."""

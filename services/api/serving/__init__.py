@@ -1,0 +1,1 @@
+"""Serving gRPC: the server, and what surrounds every call."""
