@@ -1,6 +1,7 @@
 """What the receipts of all providers have in common: credentials compared in constant time, and the message made of one."""
 
 import hmac
+import re
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -67,9 +68,10 @@ def message(
 ) -> ReceiptMessage:
     """A receipt. A reference that is not a UUID can't be ours: then it is kept as the provider's.
 
-    `status` None moves nothing. Raises Invalid if the reference is empty, too long, or holds a NUL.
+    `status` None moves nothing. Raises Invalid if the reference is empty, too long, or holds what no text may: a NUL or half a
+    surrogate pair.
     """
-    if not reference or len(reference) > LONGEST_REFERENCE or "\0" in reference:
+    if not usable(reference):
         raise unreadable(provider, "has no usable reference")
     made = ReceiptMessage(
         provider=provider,
@@ -86,6 +88,11 @@ def message(
     return made
 
 
+def usable(reference: str) -> bool:
+    """Whether a text can be kept as a reference."""
+    return 0 < len(reference) <= LONGEST_REFERENCE and not _UNUSABLE.search(reference)
+
+
 def code(value: object) -> str:
     """A provider's code as a reason: short, of letters, digits, `-`, `_`, `.` alone; empty if it is anything else."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
@@ -99,6 +106,7 @@ def micros(at: datetime) -> int:
 
 
 _LONGEST_CODE = 40
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _NUMBERS = {
     Status.PENDING: pb.NOTIFICATION_STATUS_PENDING,
     Status.DELIVERED: pb.NOTIFICATION_STATUS_DELIVERED,

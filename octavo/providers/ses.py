@@ -20,7 +20,7 @@ from octavo.domain.notification import NotificationType, Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
 from octavo.providers.http import GATEWAY_TIMEOUT, TOO_MANY_REQUESTS, TOTAL_SECONDS, retry_after
-from octavo.providers.receipt import code, message, unknown_status, unreadable
+from octavo.providers.receipt import code, message, unknown_status, unreadable, usable
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 NAME = "ses"
@@ -239,8 +239,8 @@ def receipts_of_event(event: Mapping[str, Any], received_at: datetime) -> list[R
         complaint=kind == "Complaint",
     )
     message_id = mail.get("messageId")
-    if not made.provider_reference and isinstance(message_id, str):
-        made.provider_reference = message_id[:200]
+    if not made.provider_reference and isinstance(message_id, str) and usable(message_id):
+        made.provider_reference = message_id
     return [made]
 
 

@@ -130,3 +130,14 @@ def test_records_of_sns_are_mapped_by_their_words(status, words, means):
 def test_a_record_of_sns_without_an_id_is_refused():
     with pytest.raises(Invalid):
         receipt_of_record({"status": "SUCCESS"}, AT)
+
+
+@pytest.mark.parametrize("reference", ["", "\0", "a\0b", "\ud800", "x" * 201])
+def test_what_no_text_may_hold_is_no_reference(reference):
+    with pytest.raises(Invalid):
+        receipts_of_event({"eventType": "Delivery", "mail": {"messageId": reference}}, AT)
+    with pytest.raises(Invalid):
+        receipt_of_record({"notification": {"messageId": reference}, "status": "SUCCESS"}, AT)
+    # Beside our own reference it does not matter.
+    mail = {"messageId": reference, "tags": {"notification_id": [str(ID)]}}
+    assert only({"eventType": "Delivery", "mail": mail}).notification_id == ID.bytes

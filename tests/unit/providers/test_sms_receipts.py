@@ -136,3 +136,9 @@ def test_firetext_lets_in_the_right_password_only(value):
     with pytest.raises(Unauthenticated):
         parser.authenticate(ReceiptRequest({"authorization": value} if value is not None else {}, b"", AT))
     parser.authenticate(ReceiptRequest({"authorization": "Basic " + b64encode(b"any:token").decode()}, b"", AT))
+
+
+@pytest.mark.parametrize("reference", ["", "\0", "a\0b", "\ud800", "x" * 201])
+def test_what_no_text_may_hold_is_no_reference(reference):
+    with pytest.raises(Invalid):
+        mmg(CID=reference, status="3")
