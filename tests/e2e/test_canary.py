@@ -1,12 +1,15 @@
 """Personal data and keys go through every path of all processes, and are found nowhere but sealed."""
 
 import base64
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import grpc
 import pytest
 
+from deploy.local.instance import CACHE
+from deploy.local.stack import Stack
 from octavo.v1 import notification_pb2 as common
 from tests.e2e import paths, places, refusals
 from tests.e2e.callers import Api, Service
@@ -21,6 +24,24 @@ class Told:
 
     errors: list[bytes] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Every process, of this module's own: dead letters and refused receipts have alerts fire."""
+    with Stack(CACHE / f"test-{os.getpid()}-canary") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def known(stack: Stack) -> dict[str, str]:
+    return stack.client_environment()
+
+
+@pytest.fixture(scope="module")
+def channel(known: dict[str, str]) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(known["OCTAVO_ADDRESS"]) as channel:
+        yield channel
 
 
 @pytest.fixture(scope="module")
