@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from octavo.telemetry import metrics
@@ -17,13 +18,17 @@ READ_SECONDS = 10.0
 IDLE_SECONDS = 75.0
 NO_DOOR = "unknown"
 """Stands for the provider where none is known."""
-NO_DOOR_REFUSALS = ("unknown-path", "too-slow", "too-many-connections")
+NO_DOOR_REFUSALS = ("unknown-path", "too-slow", "too-many-connections", "no-http")
 LINGER_SECONDS = 1.0
 """How long the rest of a refused body is read and thrown away, so that the answer arrives before the connection ends."""
 
 
 class TooLarge(Exception):  # noqa: N818 - it describes the body
     """The body is larger than allowed."""
+
+
+class BrokenOff(Exception):  # noqa: N818 - it describes the body
+    """The body is no HTTP, or its connection ended inside it."""
 
 
 class WatchedConnection(RequestHandler):
@@ -50,6 +55,18 @@ class WatchedConnection(RequestHandler):
         """Stops the clock."""
         self.arrived()
         super().connection_lost(exc)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The answer to what is no HTTP: counted, without a word to strangers and without their words in the logs."""
+        if status >= 500:  # noqa: PLR2004 - a mistake of ours
+            super().handle_error(request, status, exc, message)
+        else:
+            metrics.RECEIPTS_REFUSED.labels(NO_DOOR, "no-http").inc()
+        response = web.Response(status=status)
+        response.force_close()
+        return response
 
     def arrived(self) -> None:
         """Says that the request is there, or that no more of it is wanted."""
@@ -119,16 +136,19 @@ class WatchedServer(web.Server):
 
 
 async def whole_body(request: web.BaseRequest, limit: int) -> bytes:
-    """The body. Raises TooLarge as soon as it is known to exceed the limit, without reading more."""
+    """The body. Raises TooLarge as soon as it is known to exceed the limit, without reading more; BrokenOff if it has no end."""
     if (request.content_length or 0) > limit:
         raise TooLarge
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = b""
-    while chunk := await request.content.readany():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge
+    try:
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > limit:
+                raise TooLarge
+    except (web.RequestPayloadError, HttpProcessingError, ConnectionError) as error:
+        raise BrokenOff from error
     arrived(request)
     return body
 

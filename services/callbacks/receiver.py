@@ -19,13 +19,21 @@ from octavo.telemetry.zero import at_zero
 from octavo.topics import to
 from octavo.v1.messages_pb2 import ReceiptMessage
 from services.callbacks.doors import Door, Taken
-from services.callbacks.reading import NO_DOOR, NO_DOOR_REFUSALS, TooLarge, WatchedServer, arrived, whole_body
+from services.callbacks.reading import (
+    NO_DOOR,
+    NO_DOOR_REFUSALS,
+    BrokenOff,
+    TooLarge,
+    WatchedServer,
+    arrived,
+    whole_body,
+)
 
 RETRY_AFTER_SECONDS = 5
 _STATUS_OF_REFUSAL = {Refusal.UNREADABLE: 400, Refusal.REPLAYED: 409}
 MEANINGS = ("pending", "delivered", "temporary-failure", "permanent-failure", "technical-failure", "complaint")
 """What a receipt can mean, as the label of its counter."""
-REFUSALS = ("method", "credentials", "too-large", "unavailable", "unreadable", *Refusal)
+REFUSALS = ("method", "credentials", "too-large", "broken-off", "unavailable", "unreadable", *Refusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Receiver:
             taken = await door.take(ReceiptRequest(request.headers, body, now))
             await self._keep(door, taken)
         # A parser may leave it to its JSON reader to say that nesting is too deep.
-        except (Rejected, Unavailable, TooLarge, RecursionError) as error:
+        except (Rejected, Unavailable, TooLarge, BrokenOff, RecursionError) as error:
             return _refusal(request, door.name, verdict(error))
         if request.transport is not None and not request.transport.is_closing():
             # Whoever is gone does not hear the answer, and may come again.
@@ -108,6 +116,8 @@ def verdict(error: Exception) -> Verdict:
             return Verdict(_STATUS_OF_REFUSAL.get(error.refusal, 403), error.refusal.value)
         case TooLarge():
             return Verdict(413, "too-large")
+        case BrokenOff():
+            return Verdict(400, "broken-off")
         case Unavailable():
             return Verdict(503, "unavailable", {"Retry-After": str(RETRY_AFTER_SECONDS)})
         case _:

@@ -7,10 +7,25 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.hostile.attack import MIB, Wire, memory
+from tests.hostile.receipts import credentials, honest, reached, receipts_stack, refused, service, sns
 from tests.integration.api.served import database, new_template, new_tenant, stack, stub, tenant
 from tests.integration.api.wire import Tenant, until
 
-__all__ = ["database", "new_template", "new_tenant", "stack", "stub", "tenant"]
+__all__ = [
+    "credentials",
+    "database",
+    "honest",
+    "new_template",
+    "new_tenant",
+    "reached",
+    "receipts_stack",
+    "refused",
+    "service",
+    "sns",
+    "stack",
+    "stub",
+    "tenant",
+]
 
 MOST_GROWTH = 100 * MIB
 """What the process may have grown by after all of this: buffers of the largest messages, and what allocators keep."""

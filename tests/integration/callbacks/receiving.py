@@ -66,15 +66,16 @@ def event(reference: str, kind: str = "Delivery", **details: object) -> str:
 class Sns:
     """SNS as AWS plays it, with a key of the tests."""
 
-    def __init__(self, key: RSAPrivateKey) -> None:
+    def __init__(self, key: RSAPrivateKey, topic_arn: str = TOPIC_ARN) -> None:
         self._key = key
+        self._topic_arn = topic_arn
 
     def post(self, message: str, **changes: str | None) -> tuple[str, dict[str, str], bytes]:
         """Path, headers and body of a signed message. What is changed is changed before it is signed; None is left out."""
         fields: dict[str, str | None] = {
             "Type": "Notification",
             "MessageId": new_id(),
-            "TopicArn": TOPIC_ARN,
+            "TopicArn": self._topic_arn,
             "Subject": "Amazon SES Email Event Notification",
             "Message": message,
             "Timestamp": written(datetime.now(UTC)),
@@ -98,48 +99,16 @@ def written(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
-class Callbacks:
-    """The process `python -m services.callbacks`."""
+class Reached:
+    """A callbacks process, as providers and operators reach it."""
 
-    def __init__(self, folder: Path, certificate: Path, environment: Mapping[str, str], roles: str) -> None:
-        self.port, self.ops_port = _free_port(), _free_port()
-        self._log = folder / f"callbacks-{self.port}.log"
-        self._command = [sys.executable, "-m", "services.callbacks", "--roles", roles]
-        self._environment = {
-            **os.environ,
-            "OCTAVO_RECEIPTS_PORT": str(self.port),
-            "OCTAVO_OPS_PORT": str(self.ops_port),
-            "OCTAVO_MMG_RECEIPT_TOKEN": MMG_TOKEN,
-            "OCTAVO_FIRETEXT_RECEIPT_TOKEN": FIRETEXT_PASSWORD,
-            "OCTAVO_AWS_REGION": REGION,
-            "OCTAVO_SNS_TOPIC_ARNS": TOPIC_ARN,
-            "OCTAVO_SNS_CERTIFICATE_FILE": str(certificate),
-            **environment,
-        }
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, port: int, ops_port: int) -> None:
+        self.port = port
+        self.ops_port = ops_port
 
-    def start(self, *, ready: bool = True) -> None:
-        """Starts it, and returns once it answers; and is ready, if that is asked for."""
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        wait_for(lambda: self.answers("/readyz" if ready else "/livez"), 60)
-
-    def stop(self) -> int:
-        """Ends it as a deployment does; its status."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(60)
-
-    def answers(self, path: str) -> bool:
-        """Whether operators get 200."""
-        assert self.process is not None
-        assert self.process.poll() is None, self.log()
-        try:
-            return self.ask(path)[0] == 200
-        except OSError:
-            return False
+    def pid(self) -> int:
+        """Its process id."""
+        raise NotImplementedError
 
     def ask(self, path: str) -> tuple[int, str]:
         """What operators get."""
@@ -181,13 +150,56 @@ class Callbacks:
 
     def megabytes(self, what: str = "VmRSS") -> float:
         """Memory that it takes now; with VmHWM the most that it ever took."""
-        assert self.process is not None
-        told = Path(f"/proc/{self.process.pid}/status").read_text()
+        told = Path(f"/proc/{self.pid()}/status").read_text()
         return int(re.findall(rf"^{what}:\s+(\d+) kB", told, flags=re.MULTILINE)[0]) / 1024
 
-    def log(self) -> str:
-        """What it has written."""
-        return self._log.read_text()
+
+class Callbacks(Reached):
+    """The process `python -m services.callbacks`, started by a test."""
+
+    def __init__(self, folder: Path, certificate: Path, environment: Mapping[str, str], roles: str) -> None:
+        super().__init__(_free_port(), _free_port())
+        self._log = folder / f"callbacks-{self.port}.log"
+        self._command = [sys.executable, "-m", "services.callbacks", "--roles", roles]
+        self._environment = {
+            **os.environ,
+            "OCTAVO_RECEIPTS_PORT": str(self.port),
+            "OCTAVO_OPS_PORT": str(self.ops_port),
+            "OCTAVO_MMG_RECEIPT_TOKEN": MMG_TOKEN,
+            "OCTAVO_FIRETEXT_RECEIPT_TOKEN": FIRETEXT_PASSWORD,
+            "OCTAVO_AWS_REGION": REGION,
+            "OCTAVO_SNS_TOPIC_ARNS": TOPIC_ARN,
+            "OCTAVO_SNS_CERTIFICATE_FILE": str(certificate),
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, ready: bool = True) -> None:
+        """Starts it, and returns once it answers; and is ready, if that is asked for."""
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        wait_for(lambda: self._answers("/readyz" if ready else "/livez"), 60)
+
+    def stop(self) -> int:
+        """Ends it as a deployment does; its status."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    def _answers(self, path: str) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self._log.read_text()
+        try:
+            return self.ask(path)[0] == 200
+        except OSError:
+            return False
 
 
 def _free_port() -> int:
