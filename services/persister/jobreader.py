@@ -86,6 +86,7 @@ class JobReader:
             at_zero(metric, [STEP])
         at_zero(metrics.PUBLISHED, [lane.persist.name for lane in LANES if lane.origin == "csv"])
 
+    @measured
     def hear(self, batch: Sequence[Received[JobMessage]]) -> Sequence[Outgoing]:
         """The handler of `jobs`: has the database looked at. Raises Malformed for a message that names no job."""
         if any(len(received.message.job_id) != _ID_BYTES for received in batch):
