@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from octavo.domain.notification import Status
-from octavo.storage.insert import RESCUE_AFTER
 from octavo.telemetry.measured import measured
 
 LEASE = timedelta(seconds=60)
@@ -28,10 +27,12 @@ WHERE n.id = ANY(CAST(:ids AS uuid[]))
 RETURNING n.id, n.attempts
 """)
 
+# Certainly not sent, so it is due at once; even if the claim ran out meanwhile and was listed as unconfirmed.
 _RELEASE = text("""
 UPDATE notifications n
 SET claim_token = NULL, claim_expires_at = NULL, attempts = greatest(n.attempts - 1, 0),
-    next_attempt_at = now() + :rescue_after, resend = n.status = 'sending', updated_at = now()
+    next_attempt_at = CASE WHEN n.status IN ('created', 'sending') THEN now() END,
+    resend = n.status = 'sending', unconfirmed_at = NULL, updated_at = now()
 WHERE n.id = ANY(CAST(:ids AS uuid[])) AND n.claim_token = :token
 """)
 
@@ -111,8 +112,8 @@ def claim_notifications(
 
 @measured
 def release_notifications(connection: Connection, ids: Sequence[UUID], token: UUID) -> None:
-    """Gives claims back that led to no call: the attempt does not count."""
-    connection.execute(_RELEASE, {"ids": _texts(ids), "token": token, "rescue_after": RESCUE_AFTER})
+    """Gives claims back that led to no call: the attempt does not count, and they are due again."""
+    connection.execute(_RELEASE, {"ids": _texts(ids), "token": token})
 
 
 @measured

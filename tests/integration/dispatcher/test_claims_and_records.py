@@ -11,7 +11,8 @@ from octavo.domain.notification import Status
 from octavo.domain.outcome import Accepted, Permanent, Temporary, Uncertain
 from octavo.messaging.memory import Broker
 from octavo.providers import TextMessage
-from octavo.storage import send
+from octavo.storage import due, send
+from services.dispatcher import claims
 from services.dispatcher.outcomes import Ended
 from tests.integration.dispatcher.conftest import Bench, uuid_of
 
@@ -89,7 +90,6 @@ def test_what_can_not_be_opened_is_put_aside_unclaimed_and_its_neighbour_goes_on
 
 def test_a_claim_whose_answer_was_lost_is_made_again_and_counts_once(bench, monkeypatch):
     claim, answers = send.claim_notifications, iter([exc.OperationalError("COMMIT", {}, Exception("gone")), None])
-    from services.dispatcher import claims
 
     def answer_lost(connection, ids, token):
         found = claim(connection, ids, token)
@@ -185,9 +185,7 @@ def test_an_outcome_that_comes_after_its_lease_is_still_written(bench):
     bench.step()
     bench.rows("UPDATE notifications SET claim_expires_at = now() - interval '1 s' RETURNING 1")
     with bench.engine.begin() as connection:
-        from octavo.storage.due import mark_expired_claims
-
-        mark_expired_claims(connection)
+        due.mark_expired_claims(connection)
     bench.recorder.write([ended(bench, Accepted("theirs"))])
     assert bench.rows(STATE) == [("sending", 1, False, "mmg", "theirs")]
     assert bench.rows("SELECT unconfirmed_at FROM notifications") == [(None,)]
@@ -199,6 +197,7 @@ def test_a_claim_that_is_given_back_does_not_count_and_is_free_again(bench):
     bench.step()
     bench.recorder.write([bench.claimed[0]])
     assert bench.rows(STATE) == [("created", 0, False, None, None)]
+    assert bench.rows("SELECT next_attempt_at <= now() FROM notifications") == [(True,)]
     bench.arrives(message)
     bench.step()
     assert [one.attempt for one in bench.claimed] == [1, 1]
@@ -211,3 +210,25 @@ def test_what_a_template_can_not_render_ends_as_technical_failure(bench):
     (claimed,) = bench.claimed
     assert isinstance(claimed.message, Permanent)
     assert claimed.message.status is Status.TECHNICAL_FAILURE
+
+
+def test_a_claim_that_ran_out_before_it_was_given_back_is_free_again_and_no_longer_unconfirmed(bench):
+    message = bench.message()
+    bench.arrives(message)
+    bench.step()
+    bench.rows("UPDATE notifications SET claim_expires_at = now() - interval '1 s' RETURNING 1")
+    with bench.engine.begin() as connection:
+        due.mark_expired_claims(connection)
+    bench.recorder.write([bench.claimed[0]])
+    assert bench.rows("SELECT unconfirmed_at, next_attempt_at <= now() FROM notifications") == [(None, True)]
+    bench.arrives(message)
+    bench.step()
+    assert [one.attempt for one in bench.claimed] == [1, 1]
+
+
+def test_a_retry_is_not_planned_for_what_a_receipt_has_settled(bench):
+    bench.arrives(bench.message())
+    bench.step()
+    bench.rows("UPDATE notifications SET status = 'delivered' RETURNING 1")
+    bench.recorder.write([ended(bench, Temporary("busy"))])
+    assert bench.rows("SELECT status, next_attempt_at FROM notifications") == [("delivered", None)]
