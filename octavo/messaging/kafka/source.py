@@ -16,7 +16,7 @@ from kafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from octavo.domain.errors import Unavailable
 from octavo.messaging import Partition, Record
 from octavo.messaging.kafka.client import connected
-from octavo.messaging.kafka.rejoin import finish_joins
+from octavo.messaging.kafka.corrections import finish_joins, look_calmly
 from octavo.messaging.security import KafkaSecurity
 
 
@@ -140,6 +140,7 @@ class KafkaSource:
                 metrics_enabled=False,
             )
             finish_joins(self._consumer)
+            look_calmly(self._consumer)
         return self._consumer
 
     def _note_ownership(self, consumer: Any) -> None:

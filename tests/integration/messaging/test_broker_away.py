@@ -1,6 +1,7 @@
 """A broker that is not there yet, dies, is frozen, or comes back: what is lost (nothing), and who is told what."""
 
 import asyncio
+import time
 import uuid
 from contextlib import closing, suppress
 from threading import Event, Thread
@@ -15,6 +16,8 @@ from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.publisher import NotSent
 from octavo.topics import Outgoing
 from tests.integration.looking import Kafka, wait_for
+
+STILL_SECONDS = 12
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +93,31 @@ def test_a_consumer_goes_on_where_it_was_when_its_broker_was_killed(mortal, topi
     assert seen == list(range(20))
     member.commit({Partition(topic, 0): 20})
     assert Kafka(mortal.kafka_bootstrap).committed(group) == {(topic, 0): 20}
+
+
+def test_a_consumer_waits_calmly_for_a_broker_that_stands_still(mortal, topic, group, closed_later):
+    member = closed_later(KafkaSource(mortal.kafka_bootstrap, group, [topic], session_seconds=2))
+    wait_for(lambda: [member.poll(0.2), member.owned()][1])
+    fetcher, looks = member._consumer._fetcher, 0
+    look = fetcher.fetch_records
+
+    def counted(*arguments, **options):
+        nonlocal looks
+        looks += 1
+        return look(*arguments, **options)
+
+    fetcher.fetch_records = counted
+    mortal.pause("kafka")
+    try:
+        began = time.monotonic()
+        while time.monotonic() < began + STILL_SECONDS:
+            with suppress(Unavailable):
+                member.poll(0.5)
+    finally:
+        mortal.resume("kafka")
+
+    # Each leaves something behind until the fetch ends: a consumer that spins fills the memory.
+    assert 0 < looks < 15 * STILL_SECONDS
 
 
 def test_a_sink_publishes_again_after_its_producer_waited_in_vain(mortal, topic, closed_later):

@@ -1,4 +1,4 @@
-"""Corrections of kafka-python 3.0.12, whose consumers can stand still, or join again and again, when a poll ends inside a join.
+"""Corrections of kafka-python 3.0.12, whose consumers can stand still, join again and again, or spin.
 
 1. The leader of a group joins anew when its topics gain partitions, or were not known yet. Inside that join it notes the new
    metadata as assigned. If the poll ends before the coordinator has answered, the next poll sees nothing to join for and never
@@ -6,11 +6,15 @@
    had the same mistake (KAFKA-9815), and corrects it in the same way: what made it join is remembered until it has joined.
 2. A join that ends between two polls is thrown away, and another begun, which makes all other members join again, too. So a
    poll stays with a join for as long as one usually takes; meanwhile a member has nothing to read anyway.
+3. A poll looks no longer than until the next heartbeat. While a heartbeat is overdue, as with a broker that stands still, it
+   looks for no time at all, again and again, and each look leaves a callback with the fetch under way: within 30 seconds a
+   consumer burns a processor and fills some hundred megabytes. A look takes a moment at least; what is fetched ends it sooner.
 """
 
 from typing import Any
 
 JOIN_SECONDS = 5.0
+LEAST_LOOK_SECONDS = 0.1
 
 
 def finish_joins(consumer: Any) -> None:
@@ -31,3 +35,10 @@ def finish_joins(consumer: Any) -> None:
 
     coordinator.need_rejoin = need_rejoin
     coordinator.ensure_active_group = ensure_active_group
+
+
+def look_calmly(consumer: Any) -> None:
+    """Has a consumer wait for what it fetches, though a heartbeat is overdue; heartbeats have a thread of their own."""
+    coordinator = consumer._coordinator  # noqa: SLF001 - it is made inside, and nothing outside reaches it
+    next_poll = coordinator.time_to_next_poll
+    coordinator.time_to_next_poll = lambda: max(next_poll(), LEAST_LOOK_SECONDS)
