@@ -46,6 +46,10 @@ class Case:
     problems: list[str] = field(default_factory=list)
     began_at: float = 0.0
     healed_at: float = 0.0
+    healed_time: float = 0.0
+    """The same by the clock that the database has."""
+    took: float = 0.0
+    """Seconds from then to the last move, whenever it was looked at."""
     settled_at: float | None = None
     _offsets: list[Offset] = field(default_factory=list)
     _memory: dict[str, float] = field(default_factory=dict)
@@ -66,7 +70,7 @@ class Case:
             system.revive_all()
             self.problems += [f"the {name} ended by itself" for name in system.ended]
             system.ended = []
-            self.healed_at = time.monotonic()
+            self.healed_at, self.healed_time = time.monotonic(), time.time()
             system.windows.append((broken_at, self.healed_at))
         if not _reached(self.load, self.load.acknowledged + 20):
             self.problems.append(f"nothing is accepted afterwards: {dict(self.load.errors)}")
@@ -87,6 +91,9 @@ class Case:
                 unsettled += self._under_way()
             if unsettled == 0 or time.monotonic() - self.healed_at > HEALED_SECONDS:
                 self.settled_at = time.monotonic()
+                self.took = max(0.0, self.system.database.last_move(self.load.attempts()) - self.healed_time)
+                if self.took > HEALED_SECONDS:
+                    self.problems.append(f"the last one settled {self.took:.0f} s after the fault")
         return self.settled_at is not None
 
     def verdicts(self, known: Callable[[], Collection[str]]) -> list[Verdict]:

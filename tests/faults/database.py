@@ -26,6 +26,9 @@ SELECT notification_id FROM notification_moves
 WHERE notification_id = ANY(%(ids)s::uuid[]) AND reason LIKE 'unconfirmed%%'
 UNION SELECT id FROM notifications WHERE id = ANY(%(ids)s::uuid[]) AND unconfirmed_at IS NOT NULL
 """
+_LAST_MOVE = """
+SELECT coalesce(extract(epoch FROM max(at)), 0) AS at FROM notification_moves WHERE notification_id = ANY(%(ids)s::uuid[])
+"""
 _STRANGERS = "SELECT id FROM notifications EXCEPT SELECT unnest(%(ids)s::uuid[])"
 # What is committed of each topic must not be at this stage any more.
 _UNFINISHED = {
@@ -69,6 +72,10 @@ class Database:
     def unconfirmed(self, ids: Collection[str]) -> frozenset[str]:
         """Those that are, or ever were, listed as unconfirmed."""
         return frozenset(str(row["notification_id"]) for row in self.ask(_UNCONFIRMED, ids=_uuids(ids)))
+
+    def last_move(self, ids: Collection[str]) -> float:
+        """When the last of these moved, in seconds since 1970; 0 if none did."""
+        return float(self.ask(_LAST_MOVE, ids=_uuids(ids))[0]["at"])
 
     def strangers(self, known: Collection[str]) -> list[Row]:
         """Rows that are none of these."""

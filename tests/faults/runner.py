@@ -40,7 +40,7 @@ class Report:
             self._head = True
             self._line("fault", [one.invariant for one in verdicts], "other", "sent", "seconds")
         counts = [str(len(one.violations)) if one.checks else "-" for one in verdicts]
-        seconds = f"{case.healed_at - case.began_at:.0f}+{(case.settled_at or 0) - case.healed_at:.0f}"
+        seconds = f"{case.healed_at - case.began_at:.0f}+{case.took:.0f}"
         self._line(case.name, counts, str(len(case.problems)), str(case.load.acknowledged), seconds)
         for verdict in verdicts:
             for example in verdict.violations[:MOST_EXAMPLES]:
