@@ -40,8 +40,11 @@ demo: $(READY) ## send real messages through everything and show what became of 
 
 ## Checks
 
-.PHONY: test unit lint types imports protos generate docs check ci
+.PHONY: test test-all unit lint types imports protos generate docs check ci
 test: $(READY) ## pass the tests: unit, contract, integration, hostile input, end to end, a selection of faults
+	$(VENV)/bin/pytest -m "not slow" $(ARGS)
+
+test-all: $(READY) ## and those that take minutes: brokers killed and frozen, jobs killed on the way, the image's steps
 	$(VENV)/bin/pytest $(ARGS)
 
 unit: $(READY) ## only the tests without sockets, in seconds

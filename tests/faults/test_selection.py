@@ -23,7 +23,7 @@ SECONDS = 600
 
 Judged = dict[str, tuple[Case, list[Verdict]]]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS)]
+pytestmark = pytest.mark.timeout(SECONDS)
 
 
 @pytest.fixture(scope="module")
