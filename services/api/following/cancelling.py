@@ -16,6 +16,8 @@ from services.api.following.arrivals import Arrivals
 from services.api.following.lookups import Lookups, is_young, not_found
 from services.api.transactions import Transactions
 
+_FREE = frozenset({Status.SCHEDULED, Status.CREATED})
+
 
 class Cancelling:
     """Cancels notifications of a service."""
@@ -36,12 +38,12 @@ class Cancelling:
         Raises NotFound if the service has no such one, FailedPrecondition if it is on its way or settled.
         """
         notification_id = read_id("id", request.id)
-        cancelled = await self._cancel(service.id, notification_id)
-        found = await self._lookups.find(service, notification_id)
+        cancelled, found = await self._attempt(service, notification_id)
         if found is None and is_young(notification_id, self._clock()):
             await self._arrivals.wait(service.id, notification_id, patience)
-            cancelled = await self._cancel(service.id, notification_id)
-            found = await self._lookups.find(service, notification_id)
+        if not cancelled and (found is None or STATUS_OF[found.status] in _FREE):
+            # It may have been persisted between the two looks: then it was there to be seen, and not to be cancelled.
+            cancelled, found = await self._attempt(service, notification_id)
         if found is None:
             raise not_found()
         status = STATUS_OF[found.status]
@@ -53,6 +55,12 @@ class Cancelling:
                 metadata={"status": status.value},
             )
         return found
+
+    async def _attempt(
+        self, service: Service, notification_id: UUID
+    ) -> tuple[bool, notification_pb2.Notification | None]:
+        cancelled = await self._cancel(service.id, notification_id)
+        return cancelled, await self._lookups.find(service, notification_id)
 
     async def _cancel(self, service_id: UUID, notification_id: UUID) -> bool:
         return await self._transactions.run(
