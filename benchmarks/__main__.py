@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from benchmarks import api, callbacks, dispatcher, end_to_end, jobreader, limits, lookups, persister, starts
+from benchmarks import api, callbacks, dispatcher, end_to_end, jobreader, lanes, limits, lookups, persister, starts
 from benchmarks.figure import Figure, circumstances, report
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "job-reader": jobreader.figures,
     "limits": limits.figures,
     "lookups": lookups.figures,
+    "lanes": lanes.figures,
     "end-to-end": end_to_end.figures,
 }
 
