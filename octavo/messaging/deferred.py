@@ -26,9 +26,10 @@ class Deferred:
     begun ends with its batch.
     """
 
-    def __init__(self, source: Source, at_most: int, commit_seconds: float = COMMIT_SECONDS) -> None:
+    def __init__(self, source: Source, at_most: int, commit_seconds: float = COMMIT_SECONDS, *, batch: int = 1) -> None:
+        """`at_most` records are unfinished at a time, of which the source yields `batch` at once."""
         self._source = source
-        self._at_most = at_most
+        self._room = at_most - batch
         self._every = commit_seconds
         self._offsets = Offsets()
         self._owned: frozenset[Partition] = frozenset()
@@ -51,7 +52,8 @@ class Deferred:
         """The next records; none while too many are unfinished. Raises Unavailable when the broker can't be asked."""
         if monotonic() - self._last_commit >= self._every:
             self._commit()
-        if len(self._offsets) >= self._at_most:
+        # The batch that is read next must have its place, too.
+        if len(self._offsets) > self._room:
             self.hold(FULL_SECONDS)
             return ()
         # Ends that come meanwhile are committed without a new record, too.

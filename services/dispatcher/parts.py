@@ -64,15 +64,17 @@ def topic_parts(
         one: PROVIDERS[one].make(of_providers[one], settings.in_flight) for one, weight in weights.items() if weight
     }
     sink = KafkaSink(settings.kafka_bootstrap, settings.security())
+    # Half at most, so that some are sent while the next are read.
+    batch = min(BATCH, (settings.in_flight + 1) // 2)
     kafka = KafkaSource(
         settings.kafka_bootstrap,
         lane.send.group,
         [name],
         security=settings.security(),
-        at_most=BATCH,
+        at_most=batch,
         session_seconds=settings.consumer_session_seconds,
     )
-    source = Deferred(kafka, settings.in_flight)
+    source = Deferred(kafka, settings.in_flight, batch=batch)
     recorder = Recorder(pool, settings.backoff(), source.finish)
     sending = Sending(name, providers, Weights(weights), Unsent(sink), recorder)
     loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ def committed(broker: Broker) -> int | None:
 
 def deferring(broker: Broker, at_most: int = 100, batch: int = 3) -> Deferred:
     # No pause between commits: each poll commits what has ended.
-    return Deferred(broker.source("group", TOPIC, at_most=batch), at_most, commit_seconds=0)
+    return Deferred(broker.source("group", TOPIC, at_most=batch), at_most, commit_seconds=0, batch=batch)
 
 
 def test_commits_up_to_the_lowest_record_that_has_not_ended(broker):
@@ -46,6 +46,20 @@ def test_what_was_not_handed_on_ends_with_its_batch(broker):
     source.commit({PARTITION: 3})
     source.poll(0)
     assert committed(broker) == 3
+
+
+def test_never_has_more_under_way_than_it_may_though_records_come_in_batches(broker):
+    source = deferring(broker, at_most=4)
+    batch = source.poll(0)
+    source.begin(batch)
+    source.commit({PARTITION: 3})
+    # One more has its place, but three come at once.
+    assert source.poll(0) == ()
+    source.finish(batch[:1])
+    assert source.poll(0) == ()
+    source.finish(batch[1:2])
+    source.begin(source.poll(0))
+    assert source.unfinished == 4
 
 
 def test_reads_nothing_while_too_many_records_are_under_way(broker):
