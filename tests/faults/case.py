@@ -18,7 +18,6 @@ from tests.faults.system import IN_FLIGHT, System, wait_for
 HEALED_SECONDS = 120.0
 """How long after its end the traces of a fault may be seen (invariant I1)."""
 BROKER_SECONDS = 60.0
-TOPICS_WITH_CALLS = 2
 WARM_UP_SECONDS = 30.0
 
 
@@ -40,6 +39,8 @@ class Case:
     """How often the fault was done."""
     crashes: int = 0
     """How often a dispatcher was killed, or stood still for longer than its claims hold."""
+    topics: int = 2
+    """Topics whose notifications go to providers meanwhile: each has its own calls in flight."""
     ambiguous: int = 0
     quotas: list[Quota] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
@@ -114,7 +115,7 @@ class Case:
             accepted=[one for one in accepted if one in attempted or one not in everybodys],
             unconfirmed=system.database.unconfirmed(attempted),
             crashes=self.crashes,
-            in_flight=IN_FLIGHT * TOPICS_WITH_CALLS,
+            in_flight=IN_FLIGHT * self.topics,
             ambiguous=self.ambiguous,
             jobs=self.jobs,
             offsets=[*self._offsets, *system.offsets],

@@ -5,11 +5,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
 from octavo import topics
 from tests.faults.case import Case, Fault
@@ -24,7 +25,9 @@ LATE_SECONDS = 1.0
 """How much later than the others those beside a poison record may be."""
 ENOUGH_TO_STOP = 20
 """So many dead records stop a consumer, if they are most of the last ones."""
-STORM_SECONDS = 25.0
+STORM_ROUNDS = 4
+JOIN_SECONDS = 60.0
+"""How long a new process may take to join."""
 
 
 def receipts(case: Case) -> Sequence[str]:
@@ -146,17 +149,28 @@ def _committed(system: System, topic: str) -> int:
 
 
 def storm(case: Case) -> Sequence[str]:
-    """Further persisters and dispatchers come and go every few seconds; some leave in order, some are killed."""
-    deadline = time.monotonic() + STORM_SECONDS
-    while time.monotonic() < deadline:
-        with ExitStack() as members:
-            for name in ("persister", "dispatcher"):
-                dies = case.random.random() < 0.5
-                members.enter_context(member(case, name, dies=dies))
-                case.crashes += dies and name == "dispatcher"
-            case.runs += 1
-            time.sleep(case.random.uniform(2, 5))
-    return []
+    """Further persisters and dispatchers join and leave every few seconds; some leave in order, some are killed."""
+    joined = 0
+    for _ in range(STORM_ROUNDS):
+        for name in ("persister", "dispatcher"):
+            before = _members(case.system, name)
+            dies = case.random.random() < 0.5
+            with member(case, name, dies=dies):
+                # One that never joined disturbs nobody.
+                if wait_for(lambda name=name, before=before: _members(case.system, name) - before, JOIN_SECONDS):  # type: ignore[misc]
+                    joined += 1
+                    case.runs += 1
+                    case.crashes += dies and name == "dispatcher"
+                time.sleep(case.random.uniform(1, 3))
+    return [] if joined == 2 * STORM_ROUNDS else [f"only {joined} of {2 * STORM_ROUNDS} members joined"]
+
+
+def _members(system: System, service: str) -> frozenset[str]:
+    """The members of all groups of a service; none if that can't be told."""
+    with suppress(KafkaError):
+        groups = system.watch.members()
+        return frozenset(one for group, members in groups.items() if group.startswith(f"{service}.") for one in members)
+    return frozenset()
 
 
 FAULTS: dict[str, Fault] = {

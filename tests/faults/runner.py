@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TextIO
 
-from tests.faults import drains, kills, outages, quota, records
+from tests.faults import csvlane, drains, kills, outages, quota, records
 from tests.faults.case import Case, Fault
 from tests.faults.judge import Verdict
 from tests.faults.load import Load
@@ -13,6 +13,7 @@ from tests.faults.system import System
 
 FAULTS: dict[str, Fault] = {
     **kills.FAULTS,
+    **csvlane.FAULTS,
     **outages.FAULTS,
     **records.FAULTS,
     **drains.FAULTS,

@@ -97,7 +97,7 @@ class System:
 
     def end_at(self, point: Point, passes: int, *, seconds: float = DEATH_SECONDS) -> bool:
         """Starts a service anew with a fault point, and returns once it has died of it; False if it never came by."""
-        name = point.split(".", maxsplit=1)[0]
+        name = service_of(point)
         self.arm(point, passes)
         died = self.stack.wait_ended(name, seconds)
         if died:
@@ -113,7 +113,7 @@ class System:
 
     def arm(self, point: Point, passes: int) -> None:
         """Starts a service, stopped before if need be, that ends at the given pass by a point. It may end at once."""
-        name = point.split(".", maxsplit=1)[0]
+        name = service_of(point)
         self._mortal.add(name)
         if not self.stack.wait_ended(name, 0):
             self.stack.stop_program(name)
@@ -222,6 +222,12 @@ class System:
             lines = answer.read().decode().splitlines()
         pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in pairs}
+
+
+def service_of(point: Point) -> str:
+    """The service that comes by a point."""
+    name = point.split(".", maxsplit=1)[0]
+    return "persister" if name == "job-reader" else name
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, every: float = 0.1) -> bool:
