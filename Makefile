@@ -44,7 +44,7 @@ demo: $(READY) ## send real messages through everything and show what became of 
 test: $(READY) ## pass the tests: unit, contract, integration, hostile input, end to end, a selection of faults
 	$(VENV)/bin/pytest -m "not slow" $(ARGS)
 
-test-all: $(READY) ## and those that take minutes: brokers killed and frozen, jobs killed on the way, the image's steps
+test-all: $(READY) ## and those that take minutes: canaries, Prometheus, TLS, brokers killed and frozen, jobs killed, the image's steps
 	$(VENV)/bin/pytest $(ARGS)
 
 unit: $(READY) ## only the tests without sockets, in seconds

@@ -15,7 +15,7 @@ from tests.e2e import paths, places, refusals
 from tests.e2e.callers import Api, Service
 from tests.e2e.canaries import ADDRESS, NAME, NUMBER, PLANTED, Canary, all_canaries, canary, sightings
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @dataclass

@@ -22,10 +22,13 @@ FETCHED = ROOT / ".local/tools/prometheus/usr/bin/prometheus"
 PROMETHEUS = shutil.which("prometheus") or (str(FETCHED) if FETCHED.exists() else None)
 DASHBOARDS = sorted((ROOT / "deploy/dashboards").glob("*.json"))
 
-pytestmark = pytest.mark.skipif(
-    PROMETHEUS is None,
-    reason="Prometheus is not on this machine: `make alerts-check` fetches it with promtool if it can",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        PROMETHEUS is None,
+        reason="Prometheus is not on this machine: `make alerts-check` fetches it with promtool if it can",
+    ),
+]
 
 WITHOUT_DATA = {"Tasks that failed"}
 """What shows something only when something is wrong."""

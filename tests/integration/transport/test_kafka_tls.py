@@ -16,7 +16,7 @@ from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.topics import Outgoing
 from tests.certificates import Authority
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def _command(broker, *arguments, username="admin", **further):
