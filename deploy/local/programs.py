@@ -72,7 +72,8 @@ def _s3(instance: Instance, ports: Mapping[str, int]) -> Program:
         name="s3",
         command=[sys.executable, "-m", "deploy.local.s3"],
         address=f"http://127.0.0.1:{ports['s3']}",
-        ready=lambda: probes.listening(ports["s3"]),
+        # It listens before its bucket is there.
+        ready=lambda: probes.http_ok(f"http://127.0.0.1:{ports['s3']}/{environment.BUCKET}"),
         environment=environment.of_s3(instance, ports),
         stop_seconds=5,
     )
