@@ -50,7 +50,7 @@ class Case:
     healed_time: float = 0.0
     """The same by the clock that the database has."""
     took: float = 0.0
-    """Seconds from then to the last move, whenever it was looked at."""
+    """Seconds from then to the last move, whenever it was looked at, without those in which something else was broken."""
     settled_at: float | None = None
     _offsets: list[Offset] = field(default_factory=list)
     _memory: dict[str, float] = field(default_factory=dict)
@@ -90,9 +90,12 @@ class Case:
             with suppress(psycopg2.Error):
                 unsettled = self.system.database.unsettled({one.id for one in self.load.acknowledgements()})
                 unsettled += self._under_way()
-            if unsettled == 0 or time.monotonic() - self.healed_at > HEALED_SECONDS:
-                self.settled_at = time.monotonic()
-                self.took = max(0.0, self.system.database.last_move(self.load.attempts()) - self.healed_time)
+            now = time.monotonic()
+            # Later faults keep the traces of this one from going away: their time does not count.
+            if unsettled == 0 or self.system.sound_for(self.healed_at, now) > HEALED_SECONDS:
+                self.settled_at = now
+                last = self.system.database.last_move(self.load.attempts()) - self.healed_time
+                self.took = self.system.sound_for(self.healed_at, self.healed_at + max(0.0, last))
                 if self.took > HEALED_SECONDS:
                     self.problems.append(f"the last one settled {self.took:.0f} s after the fault")
         return self.settled_at is not None

@@ -107,6 +107,11 @@ class System:
             self.stop(name)
         return died
 
+    def sound_for(self, since: float, until: float) -> float:
+        """For how long nothing was broken on purpose between two times, in seconds."""
+        overlaps = (min(end, until) - max(start, since) for start, end in self.windows)
+        return max(0.0, until - since - sum(max(0.0, overlap) for overlap in overlaps))
+
     def may_end(self, name: str) -> None:
         """Says that a program has reason to end by itself."""
         self._mortal.add(name)
