@@ -80,8 +80,15 @@ class Auditor:
 
     def _ids(self, topic: str, published: Published) -> list[UUID]:
         """The notifications on a topic, each once: a call that was repeated is on it twice."""
-        different = {key for key in published.keys if len(key) == 16}  # noqa: PLR2004 - a UUID's bytes
-        for key in different:
-            hour = time_of(UUID(bytes=key)).replace(minute=0, second=0, microsecond=0)
+        different = {key: hour for key in published.keys if (hour := _hour_of(key)) is not None}
+        for hour in different.values():
             self._accepted[hour, topic] += 1
-        return [UUID(bytes=key) for key in different - published.dead]
+        return [UUID(bytes=key) for key in different.keys() - published.dead]
+
+
+def _hour_of(key: bytes) -> datetime | None:
+    """The hour of the notification that a key names; None if it names none, as that of a poison record."""
+    try:
+        return time_of(UUID(bytes=key)).replace(minute=0, second=0, microsecond=0)
+    except (ValueError, OverflowError):
+        return None
