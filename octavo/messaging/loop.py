@@ -61,6 +61,7 @@ class Consumer(Generic[M]):
     poll_seconds: float = 0.5
     on_retry: Callable[[Sequence[Received[M]], int], None] = lambda _batch, _attempt: None
     on_dead: Callable[[Received[M], Malformed], None] = lambda _received, _error: None
+    on_published: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         """Has its metrics begin at zero."""
@@ -94,6 +95,7 @@ class Consumer(Generic[M]):
             self.dead.note(len(records), len(dead))
             letters = [self._bury(one) for one in dead.values()]
             patient(self.sink.publish, [*letters, *effects])
+            self.on_published()
             patient(self.source.commit, _ends(records))
         except Unavailable:
             log.warning("stopped while something was unavailable", topic=self.topic.name, uncommitted=len(records))

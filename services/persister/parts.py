@@ -7,6 +7,7 @@ from threading import Event
 from sqlalchemy import Engine
 
 from octavo.audit.auditor import Auditor
+from octavo.faultpoint import Point, reach
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
 from octavo.messaging.kafka.published import FinishedRecords
 from octavo.messaging.loop import Consumer
@@ -38,9 +39,15 @@ def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
 
     def consume(stop: Event) -> None:
         sink = KafkaSink(settings.kafka_bootstrap, settings.security())
-        Consumer(topic, source, persister.persist, sink, on_retry=persister.retrying, on_dead=persister.buried).run(
-            stop
-        )
+        Consumer(
+            topic,
+            source,
+            persister.persist,
+            sink,
+            on_retry=persister.retrying,
+            on_dead=persister.buried,
+            on_published=lambda: reach(Point.PERSISTER_AFTER_PUBLISH),
+        ).run(stop)
 
     return ThreadPart(topic.name, consume, lambda: None if source.joined else "no broker answers yet")
 

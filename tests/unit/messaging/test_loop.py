@@ -100,6 +100,18 @@ def test_publishes_before_it_commits(consumer, broker, stop):
     assert committed(broker) == 1
 
 
+def test_tells_what_is_published_before_it_is_committed(broker, handler, source, stop):
+    told = []
+    given(broker, "a")
+
+    Consumer(
+        JOBS, source, handler, broker, on_published=lambda: told.append((published(broker), committed(broker)))
+    ).step(stop)
+
+    assert told == [(["a"], None)]
+    assert committed(broker) == 1
+
+
 def test_does_not_commit_what_the_broker_refused(consumer, broker, handler, stop):
     given(broker, "a")
     broker.refuse_publish = 1
