@@ -13,7 +13,7 @@ from tests.faults.case import Case, Fault
 from tests.faults.evidence import Job
 from tests.faults.system import service_of, wait_for
 
-ROWS, WRONG = 3_000, 30
+ROWS, WRONG = 1_600, 30
 READ_SECONDS = 100.0
 POINTS = (Point.JOB_READER_IN_THE_MIDDLE, Point.PERSISTER_AFTER_COMMIT, Point.DISPATCHER_AFTER_ACCEPT)
 

@@ -1,7 +1,10 @@
 """Ledger D: what the database knows of the notifications of a run."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +50,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        # All below these was found to be finished, and stays so.
+        self._finished: dict[Place, int] = defaultdict(int)
 
     def rows(self, ids: Collection[str]) -> list[Row]:
         """The rows of these notifications, with their moves."""
@@ -87,14 +92,14 @@ class Database:
         """What was committed, beside the lowest record that is unfinished now: later is in favour of who committed."""
         found = []
         for place, end in sorted(committed.items()):
-            below = {
-                named: offset
-                for offset, named in records.get((place.topic, place.partition), ())
-                if named is not None and offset < end
-            }
+            there = records.get((place.topic, place.partition), [])
+            new = there[bisect_left(there, self._finished[place], key=itemgetter(0)) :]
+            below = {named: offset for offset, named in new if named is not None and offset < end}
             unfinished = self.ask(_UNFINISHED[place.group.partition(".")[0]], ids=list(below)) if below else []
             lowest = min((below[row["id"]] for row in unfinished), default=None)
             found.append(Offset(place, end, lowest))
+            if lowest is None:
+                self._finished[place] = max(self._finished[place], end)
         return found
 
     def ask(self, statement: str, **values: Any) -> list[dict[str, Any]]:

@@ -8,14 +8,15 @@ from tests.faults.case import Case, Fault
 KILLS = 7
 """How often a service is killed at each of its points, so that each service is at least 20 times in all."""
 DISPATCHER_KILLS = 5
+LATEST_CALL = 15
 LATEST_PASS = {
     # Passes of these are single calls, of the others batches.
-    Point.API_BEFORE_PUBLISH: 40,
-    Point.API_BEFORE_ACKNOWLEDGEMENT: 40,
-    Point.API_BEFORE_ANSWER: 40,
-    Point.DISPATCHER_AFTER_ACCEPT: 40,
-    Point.CALLBACKS_BEFORE_WRITE: 40,
-    Point.CALLBACKS_AFTER_WRITE: 40,
+    Point.API_BEFORE_PUBLISH: LATEST_CALL,
+    Point.API_BEFORE_ACKNOWLEDGEMENT: LATEST_CALL,
+    Point.API_BEFORE_ANSWER: LATEST_CALL,
+    Point.DISPATCHER_AFTER_ACCEPT: LATEST_CALL,
+    Point.CALLBACKS_BEFORE_WRITE: LATEST_CALL,
+    Point.CALLBACKS_AFTER_WRITE: LATEST_CALL,
 }
 LATEST_BATCH = 8
 
