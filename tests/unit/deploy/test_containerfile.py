@@ -73,7 +73,12 @@ def test_what_is_copied_reaches_the_engine():
 @pytest.mark.skipif(not (ROOT / ".local/tools/bin/uv").exists(), reason="`make setup` fetches uv; it was not run here")
 def test_the_bill_of_materials_has_what_is_installed():
     done = subprocess.run(
-        ["make", "--silent", "sbom"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ["make", "--silent", "--no-print-directory", "sbom"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     names = {component["name"] for component in json.loads(done.stdout)["components"]}
     assert {"grpcio", "kafka-python", "sqlalchemy"} <= names
