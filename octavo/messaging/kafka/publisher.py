@@ -1,25 +1,27 @@
 """Kafka's Publisher for an event loop, through kafka-python's producer and its thread.
 
-All acknowledgements that came in are settled by one wake-up of the loop; a wake-up each costs half as much CPU again
-(design, section 8). The producer's buffer has no bound of its own, so what is in flight is bounded here.
+What many calls publish at about the same time travels together, as one batch of one partition: a batch costs the producer, the
+broker and the consumers about as much as ten records more in it. What comes after a pause leaves at once. Under load, batches
+leave no more often than twice the time that the last ones took until they were acknowledged: the busier the process, the machine
+or the broker, the longer that is, and the fewer and larger they become. All acknowledgements that came in are settled by one
+wake-up of the loop. The producer's buffer has no bound of its own, so what is in flight is bounded here.
 """
 
 import asyncio
-import threading
+import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
 
-import structlog
 from kafka.errors import KafkaError
 
-from octavo.domain.errors import Reason, Unavailable
+from octavo.domain.errors import OctavoError, Reason, Unavailable
 from octavo.faultpoint import Point, reach
-from octavo.messaging.kafka.client import passes
+from octavo.messaging.kafka.keeper import ProducerKeeper
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
 from octavo.messaging.publisher import NotSent
@@ -27,37 +29,42 @@ from octavo.messaging.security import KafkaSecurity
 from octavo.telemetry import metrics
 from octavo.topics import Outgoing
 
-log = structlog.get_logger()
-
 DELIVERY_SECONDS = 8.0
 """How long a message is offered to the broker before the caller is told to try again."""
 RETRY_AFTER = timedelta(seconds=1)
 MOST_MESSAGES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
-LINGER_MS = 5
+LONGEST_WAIT_SECONDS = 0.02
+"""How long a message waits for others at most before it leaves."""
+_PAUSE = 2.0
+"""Times that an acknowledgement takes, from one departure to the next."""
+_SMOOTHING = 0.2
+# Just long enough for the loop to hand over all that it has collected before the producer's thread takes it away.
+_HANDOVER_MS = 1
 # A producer whose thread died settles nothing any more: what it holds for longer than this is given up.
 _PATIENCE_SECONDS = DELIVERY_SECONDS + 4
-_RENEWAL_SECONDS = 5.0
 
 
 class _Waiting:
-    """One call of publish: how many acknowledgements it still waits for."""
+    """One call of publish: what it publishes, and how many acknowledgements it still waits for."""
 
-    __slots__ = ("error", "future", "left", "producer", "since", "size")
+    __slots__ = ("error", "future", "left", "messages", "producer", "since", "size")
 
-    def __init__(self, future: asyncio.Future[None], size: int, used: Any) -> None:
+    def __init__(self, messages: Sequence[Outgoing], future: asyncio.Future[None], size: int) -> None:
+        self.messages = messages
         self.future = future
-        self.left = 0
         self.size = size
-        self.error: str = ""
+        self.left = len(messages)
+        self.error: OctavoError | None = None
         self.since = monotonic()
-        self.producer = used
+        self.producer: Any = None
 
 
 class KafkaPublisher:
     """A Publisher over Kafka, and the part of a process that keeps its producer alive.
 
-    It starts without a broker too: until there is one, it is unready, and refuses what it is given.
+    It starts without a broker too: until there is one, it is unready, and refuses what it is given. Messages of one key share a
+    partition only in the topics named as `ordered`.
     """
 
     name = "kafka"
@@ -68,27 +75,34 @@ class KafkaPublisher:
         topics: Sequence[str],
         security: KafkaSecurity | None = None,
         *,
+        ordered: Collection[str] = (),
         most_messages: int = MOST_MESSAGES,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        self._bootstrap = bootstrap
-        self._topics = tuple(topics)
-        self._security = security or KafkaSecurity.plain()
+        used = security or KafkaSecurity.plain()
+        self._keeper = ProducerKeeper(
+            lambda: producer(bootstrap, used, linger_ms=_HANDOVER_MS, delivery_seconds=DELIVERY_SECONDS), topics
+        )
+        self._ordered = frozenset(ordered)
         self._most_messages = most_messages
         self._most_bytes = most_bytes
-        self._producer: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight: dict[_Waiting, None] = {}
         self._messages = 0
         self._bytes = 0
+        self._collected: list[_Waiting] = []
+        self._flight: asyncio.Handle | None = None
+        self._departed = 0.0
+        # Messages handed over and not settled yet, and how long that has taken of late.
+        self._under_way = 0
+        self._took = 0.0
+        # Processes that start together do not all go to the same partitions.
+        self._turn = random.randrange(1_000)  # noqa: S311
         # Filled by the producer's thread, emptied by the loop.
         self._settled: deque[tuple[_Waiting, BaseException | None]] = deque()
         self._waking = False
-        self._stop = threading.Event()
-        self._broken = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="kafka-publisher", daemon=True)
         self._watch: asyncio.Task[None] | None = None
-        self._published = {topic: metrics.PUBLISHED.labels(topic) for topic in self._topics}
+        self._published = {topic: metrics.PUBLISHED.labels(topic) for topic in topics}
         # A process has one publisher.
         metrics.PUBLISHING.set_function(lambda: self._messages)
         metrics.PUBLISHING_FILL.set_function(lambda: self.fill)
@@ -103,7 +117,7 @@ class KafkaPublisher:
 
     def unready(self) -> str | None:
         """Why nothing can be published now."""
-        return None if self._producer is not None else "no broker yet"
+        return None if self._keeper.producer is not None else "no broker yet"
 
     async def drain(self) -> None:
         """Waits for what is in flight, and closes the producer."""
@@ -113,11 +127,7 @@ class KafkaPublisher:
             await asyncio.sleep(0.02)
         if self._watch:
             self._watch.cancel()
-        self._stop.set()
-        self._broken.set()
-        used, self._producer = self._producer, None
-        if used is not None:
-            await asyncio.to_thread(_close, used)
+        await asyncio.to_thread(self._keeper.stop)
 
     # Publishing
 
@@ -135,37 +145,74 @@ class KafkaPublisher:
         if not messages:
             return
         check_sizes(messages)
-        waiting = self._send(messages)
-        reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
-        await waiting.future
+        await self._collect(messages)
 
-    def _send(self, messages: Sequence[Outgoing]) -> _Waiting:
-        used, loop = self._producer, self._loop
-        if used is None or loop is None:
+    def _collect(self, messages: Sequence[Outgoing]) -> asyncio.Future[None]:
+        """Takes messages along with the next flight; what tells when all of them are acknowledged. Raises NotSent."""
+        loop = self._loop
+        if self._keeper.producer is None or loop is None:
             raise NotSent("Kafka is not reached", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
         size = sum(len(message.value) for message in messages)
         if self._messages + len(messages) > self._most_messages or self._bytes + size > self._most_bytes:
             raise NotSent("too much is in flight", reason=Reason.OVERLOADED, retry_after=RETRY_AFTER)
-        waiting = _Waiting(loop.create_future(), size, used)
-        for message in messages:
-            try:
-                future = used.send(message.topic, value=message.value, key=message.key, headers=list(message.headers))
-            except (KafkaError, ValueError, AssertionError) as error:
-                if not waiting.left:
-                    self._note(error, used)
-                    raise NotSent(
-                        f"not sent: {type(error).__name__}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER
-                    ) from error
-                # Some are on their way: the call fails as a whole once these are settled.
-                waiting.error = type(error).__name__
-                break
-            waiting.left += 1
-            future.add_callback(partial(self._acknowledged, waiting))
-            future.add_errback(partial(self._refused, waiting))
+        waiting = _Waiting(messages, loop.create_future(), size)
         self._in_flight[waiting] = None
-        self._messages += waiting.left
+        self._messages += len(messages)
         self._bytes += size
-        return waiting
+        self._collected.append(waiting)
+        if self._flight is None:
+            wait = self._departed + min(LONGEST_WAIT_SECONDS, _PAUSE * self._took) - monotonic()
+            # Even if it leaves at once, the other calls of this turn of the loop come along.
+            self._flight = loop.call_later(wait, self._depart) if wait > 0 else loop.call_soon(self._depart)
+        return waiting.future
+
+    def _depart(self) -> None:
+        """Hands over to the producer what was collected."""
+        self._flight = None
+        self._departed = monotonic()
+        collected, self._collected = self._collected, []
+        used = self._keeper.producer
+        partitions: dict[str, int | None] = {}
+        self._turn += 1
+        for waiting in collected:
+            waiting.producer = used
+            self._hand_over(waiting, used, partitions)
+        reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
+
+    def _hand_over(self, waiting: _Waiting, used: Any, partitions: dict[str, int | None]) -> None:
+        handed = 0
+        try:
+            for message in waiting.messages:
+                topic = message.topic
+                if topic not in partitions:
+                    partitions[topic] = None if topic in self._ordered else self._partition(used, topic)
+                future = used.send(
+                    topic,
+                    value=message.value,
+                    key=message.key,
+                    headers=list(message.headers),
+                    partition=partitions[topic],
+                )
+                handed += 1
+                future.add_callback(partial(self._acknowledged, waiting))
+                future.add_errback(partial(self._refused, waiting))
+        except (AttributeError, KafkaError, ValueError, AssertionError) as error:
+            # An AttributeError: the producer was closed meanwhile. If some are on their way, it fails once these are settled.
+            self._keeper.note(error, used)
+            kind = Unavailable if handed else NotSent
+            waiting.error = kind(
+                f"not sent: {type(error).__name__}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER
+            )
+            self._messages -= len(waiting.messages) - handed
+            waiting.left = handed
+            if not handed:
+                self._end(waiting)
+        self._under_way += handed
+
+    def _partition(self, used: Any, topic: str) -> int | None:
+        """Where this flight goes; the next one goes to the next partition."""
+        partitions = sorted(used.partitions_for(topic) or ())
+        return partitions[self._turn % len(partitions)] if partitions else None
 
     # In the producer's thread
 
@@ -193,16 +240,19 @@ class KafkaPublisher:
         settled = self._settled
         while settled:
             waiting, error = settled.popleft()
+            self._under_way -= 1
             if waiting not in self._in_flight:
                 # Given up before.
                 continue
             waiting.left -= 1
             self._messages -= 1
             if error is not None:
-                waiting.error = type(error).__name__
-                self._note(error, waiting.producer)
+                waiting.error = _not_acknowledged(type(error).__name__)
+                self._keeper.note(error, waiting.producer)
             if not waiting.left:
                 self._end(waiting)
+        if self._under_way <= 0:
+            self._took += _SMOOTHING * (monotonic() - self._departed - self._took)
 
     def _end(self, waiting: _Waiting) -> None:
         del self._in_flight[waiting]
@@ -210,19 +260,9 @@ class KafkaPublisher:
         if waiting.future.done():
             return
         if waiting.error:
-            waiting.future.set_exception(
-                Unavailable(
-                    f"not acknowledged: {waiting.error}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER
-                )
-            )
+            waiting.future.set_exception(waiting.error)
         else:
             waiting.future.set_result(None)
-
-    def _note(self, error: BaseException, used: Any) -> None:
-        """Has the producer made anew if it does not get over its error by itself."""
-        if not passes(error) and used is self._producer and not self._broken.is_set():
-            log.warning("the producer is made anew", error=type(error).__name__)
-            self._broken.set()
 
     async def _give_up_the_old(self) -> None:
         while True:
@@ -230,50 +270,10 @@ class KafkaPublisher:
             oldest = monotonic() - _PATIENCE_SECONDS
             for waiting in [waiting for waiting in self._in_flight if waiting.since < oldest]:
                 self._messages -= waiting.left
-                waiting.error = "no answer"
+                waiting.error = _not_acknowledged("no answer")
                 self._end(waiting)
-                if waiting.producer is self._producer and not self._broken.is_set():
-                    log.warning("the producer settles nothing and is made anew")
-                    self._broken.set()
-
-    # In a thread of its own
-
-    def _keep(self) -> None:
-        """Makes the producer, and makes it anew whenever it is broken."""
-        while not self._stop.is_set():
-            made = self._make()
-            if made is None:
-                continue
-            replaced, self._producer = self._producer, made
-            self._broken.clear()
-            if self._stop.is_set():
-                _close(made)
-                return
-            if replaced is not None:
-                _close(replaced)
-            log.info("publishing", topics=list(self._topics))
-            self._broken.wait()
-            # A producer that breaks again and again is not made in a tight loop.
-            self._stop.wait(_RENEWAL_SECONDS if replaced is not None else 0)
-
-    def _make(self) -> Any:
-        """A producer that knows the partitions of its topics, so that no send ever waits for them; or None after a wait."""
-        made: Any = None
-        try:
-            made = producer(self._bootstrap, self._security, linger_ms=LINGER_MS, delivery_seconds=DELIVERY_SECONDS)
-            missing = [topic for topic in self._topics if not made.partitions_for(topic)]
-            problem = f"topics are missing: {', '.join(missing)}" if missing else ""
-        except (Unavailable, KafkaError) as error:
-            problem = str(error) if isinstance(error, Unavailable) else type(error).__name__
-        if not problem:
-            return made
-        log.warning("waiting for Kafka", error=problem)
-        if made is not None:
-            _close(made)
-        self._stop.wait(1)
-        return None
+                self._keeper.renew(waiting.producer, "it settles nothing")
 
 
-def _close(used: Any) -> None:
-    with suppress(KafkaError):
-        used.close(timeout=1)
+def _not_acknowledged(why: str) -> Unavailable:
+    return Unavailable(f"not acknowledged: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
