@@ -40,6 +40,8 @@ class Topic(Generic[M]):
     """The service that reads it, in a consumer group of this topic alone."""
     partitions: int = 8
     retention: timedelta = field(default=timedelta(days=7))
+    spread: bool = False
+    """Whether records of one key may go to different partitions: what is published at once then goes to one, as one batch."""
 
     @property
     def dead(self) -> str:
@@ -73,14 +75,14 @@ def _subject_of_receipt(message: ReceiptMessage) -> bytes:
     return message.notification_id or message.provider_reference.encode()
 
 
-DB_SMS = Topic("db-sms", NotificationMessage, _id_of_notification, "persister")
-DB_EMAIL = Topic("db-email", NotificationMessage, _id_of_notification, "persister")
-SEND_SMS = Topic("send-sms", NotificationMessage, _id_of_notification, "dispatcher")
-SEND_EMAIL = Topic("send-email", NotificationMessage, _id_of_notification, "dispatcher")
-BULK_SMS = Topic("bulk-sms", NotificationMessage, _id_of_notification, "persister")
-BULK_EMAIL = Topic("bulk-email", NotificationMessage, _id_of_notification, "persister")
-SMS = Topic("sms", NotificationMessage, _id_of_notification, "dispatcher")
-EMAIL = Topic("email", NotificationMessage, _id_of_notification, "dispatcher")
+DB_SMS = Topic("db-sms", NotificationMessage, _id_of_notification, "persister", spread=True)
+DB_EMAIL = Topic("db-email", NotificationMessage, _id_of_notification, "persister", spread=True)
+SEND_SMS = Topic("send-sms", NotificationMessage, _id_of_notification, "dispatcher", spread=True)
+SEND_EMAIL = Topic("send-email", NotificationMessage, _id_of_notification, "dispatcher", spread=True)
+BULK_SMS = Topic("bulk-sms", NotificationMessage, _id_of_notification, "persister", spread=True)
+BULK_EMAIL = Topic("bulk-email", NotificationMessage, _id_of_notification, "persister", spread=True)
+SMS = Topic("sms", NotificationMessage, _id_of_notification, "dispatcher", spread=True)
+EMAIL = Topic("email", NotificationMessage, _id_of_notification, "dispatcher", spread=True)
 JOBS = Topic("jobs", JobMessage, _id_of_job, "persister")
 RECEIPTS = Topic("receipts", ReceiptMessage, _subject_of_receipt, "callbacks")
 
@@ -106,6 +108,11 @@ LANES = (
     Lane("csv", NotificationType.SMS, BULK_SMS, SMS),
     Lane("csv", NotificationType.EMAIL, BULK_EMAIL, EMAIL),
 )
+
+
+def spreads(name: str) -> bool:
+    """Whether the records of this topic may go to any partition. Others, such as dead letters, go by their keys."""
+    return name in BY_NAME and BY_NAME[name].spread
 
 
 def lane_of(notification_type: NotificationType, *, in_job: bool) -> Lane:

@@ -7,6 +7,7 @@ later, and `Malformed` for a batch that holds a record which can't be handled: t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
+from time import monotonic
 from typing import Generic
 
 import structlog
@@ -22,6 +23,13 @@ from octavo.topics import M, Outgoing, Topic
 
 log = structlog.get_logger()
 
+MANY = 100
+"""Records that are worth a batch. After a smaller one the consumer pauses for as long as it took.
+
+A batch costs all that it touches as much as some tens of records, so that under load fewer and larger ones serve all sooner. What
+comes alone does not wait.
+"""
+LONGEST_PAUSE_SECONDS = 0.02
 _HOLD_SECONDS = 0.5
 
 
@@ -87,6 +95,7 @@ class Consumer(Generic[M]):
             return
         if not records:
             return
+        begun = monotonic()
         received, dead = self._decode(records)
         patient = self._patient(received, stop)
         try:
@@ -101,6 +110,8 @@ class Consumer(Generic[M]):
             log.warning("stopped while something was unavailable", topic=self.topic.name, uncommitted=len(records))
         else:
             metrics.CONSUMED.labels(self.topic.name).inc(len(records))
+            if len(records) < MANY:
+                stop.wait(min(monotonic() - begun, LONGEST_PAUSE_SECONDS))
 
     def _patient(self, received: Sequence[Received[M]], stop: Event) -> Retrying:
         """Tries again while something is away, for as long as it takes: Kafka keeps the work meanwhile."""

@@ -36,7 +36,7 @@ def receiver(kafka: KafkaConnection, settings: ReceiverSettings) -> list[Part]:
         SmsDoor(FiretextReceipts(settings.firetext_receipt_token.get_secret_value())),
         SesDoor(SesReceipts(), inbox),
     ]
-    publisher = KafkaPublisher(kafka.kafka_bootstrap, [RECEIPTS.name], kafka.security(), ordered=[RECEIPTS.name])
+    publisher = KafkaPublisher(kafka.kafka_bootstrap, [RECEIPTS.name], kafka.security())
     listening = ReceiverPart(
         Receiver(doors, publisher),
         host=settings.receipts_host,

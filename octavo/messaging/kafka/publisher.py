@@ -8,9 +8,8 @@ wake-up of the loop. The producer's buffer has no bound of its own, so what is i
 """
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -24,6 +23,7 @@ from octavo.faultpoint import Point, reach
 from octavo.messaging.kafka.keeper import ProducerKeeper
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
+from octavo.messaging.kafka.spread import Spread
 from octavo.messaging.publisher import NotSent
 from octavo.messaging.security import KafkaSecurity
 from octavo.telemetry import metrics
@@ -63,8 +63,7 @@ class _Waiting:
 class KafkaPublisher:
     """A Publisher over Kafka, and the part of a process that keeps its producer alive.
 
-    It starts without a broker too: until there is one, it is unready, and refuses what it is given. Messages of one key share a
-    partition only in the topics named as `ordered`.
+    It starts without a broker too: until there is one, it is unready, and refuses what it is given.
     """
 
     name = "kafka"
@@ -75,7 +74,6 @@ class KafkaPublisher:
         topics: Sequence[str],
         security: KafkaSecurity | None = None,
         *,
-        ordered: Collection[str] = (),
         most_messages: int = MOST_MESSAGES,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -83,7 +81,6 @@ class KafkaPublisher:
         self._keeper = ProducerKeeper(
             lambda: producer(bootstrap, used, linger_ms=_HANDOVER_MS, delivery_seconds=DELIVERY_SECONDS), topics
         )
-        self._ordered = frozenset(ordered)
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -96,8 +93,7 @@ class KafkaPublisher:
         # Messages handed over and not settled yet, and how long that has taken of late.
         self._under_way = 0
         self._took = 0.0
-        # Processes that start together do not all go to the same partitions.
-        self._turn = random.randrange(1_000)  # noqa: S311
+        self._spread = Spread()
         # Filled by the producer's thread, emptied by the loop.
         self._settled: deque[tuple[_Waiting, BaseException | None]] = deque()
         self._waking = False
@@ -172,26 +168,22 @@ class KafkaPublisher:
         self._departed = monotonic()
         collected, self._collected = self._collected, []
         used = self._keeper.producer
-        partitions: dict[str, int | None] = {}
-        self._turn += 1
+        self._spread.turn()
         for waiting in collected:
             waiting.producer = used
-            self._hand_over(waiting, used, partitions)
+            self._hand_over(waiting, used)
         reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
 
-    def _hand_over(self, waiting: _Waiting, used: Any, partitions: dict[str, int | None]) -> None:
+    def _hand_over(self, waiting: _Waiting, used: Any) -> None:
         handed = 0
         try:
             for message in waiting.messages:
-                topic = message.topic
-                if topic not in partitions:
-                    partitions[topic] = None if topic in self._ordered else self._partition(used, topic)
                 future = used.send(
-                    topic,
+                    message.topic,
                     value=message.value,
                     key=message.key,
                     headers=list(message.headers),
-                    partition=partitions[topic],
+                    partition=self._spread.partition(used, message.topic),
                 )
                 handed += 1
                 future.add_callback(partial(self._acknowledged, waiting))
@@ -208,11 +200,6 @@ class KafkaPublisher:
             if not handed:
                 self._end(waiting)
         self._under_way += handed
-
-    def _partition(self, used: Any, topic: str) -> int | None:
-        """Where this flight goes; the next one goes to the next partition."""
-        partitions = sorted(used.partitions_for(topic) or ())
-        return partitions[self._turn % len(partitions)] if partitions else None
 
     # In the producer's thread
 

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka.client import connected, passes
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
+from octavo.messaging.kafka.spread import Spread
 from octavo.messaging.security import KafkaSecurity
 from octavo.telemetry import metrics
 from octavo.topics import Outgoing
@@ -30,7 +31,7 @@ LATE_SECONDS = 5.0
 
 
 def producer(
-    bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 2, delivery_seconds: float = DELIVERY_SECONDS
+    bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 1, delivery_seconds: float = DELIVERY_SECONDS
 ) -> Any:
     """A producer that waits for every in-sync replica. Raises Unavailable while no broker answers."""
     return connected(
@@ -70,6 +71,8 @@ class KafkaSink:
         self._security = security or KafkaSecurity.plain()
         self._producer: Any = None
         self._opening = Lock()
+        self._sending = Lock()
+        self._spread = Spread()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all and waits until every in-sync replica has them.
@@ -82,7 +85,7 @@ class KafkaSink:
         used = self._open()
         late = monotonic() + DELIVERY_SECONDS + LATE_SECONDS
         try:
-            futures = [used.send(m.topic, value=m.value, key=m.key, headers=list(m.headers)) for m in messages]
+            futures = self._send(used, messages)
             for future in futures:
                 # A little longer, so that it is late by then whatever the clocks round.
                 future.get(timeout=max(0.0, late - monotonic()) + 0.1)
@@ -92,6 +95,20 @@ class KafkaSink:
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
         for topic, number in Counter(message.topic for message in messages).items():
             metrics.PUBLISHED.labels(topic).inc(number)
+
+    def _send(self, used: Any, messages: Sequence[Outgoing]) -> list[Any]:
+        with self._sending:
+            self._spread.turn()
+            return [
+                used.send(
+                    one.topic,
+                    value=one.value,
+                    key=one.key,
+                    headers=list(one.headers),
+                    partition=self._spread.partition(used, one.topic),
+                )
+                for one in messages
+            ]
 
     def close(self) -> None:
         """Sends what is buffered, and ends."""
