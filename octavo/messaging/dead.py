@@ -1,6 +1,7 @@
 """Dead letters: where a record goes that can't be handled, and when to stop instead (design, section 4, rule 5)."""
 
 from collections import deque
+from dataclasses import dataclass
 
 import structlog
 
@@ -12,6 +13,8 @@ from octavo.topics import DEAD_SUFFIX, Outgoing
 log = structlog.get_logger()
 
 _LONGEST_ERROR = 1000
+_ORIGIN = "dead."
+"""What the names of the headers that tell the origin begin with."""
 
 
 class Halted(Exception):  # noqa: N818 - it is a state of the consumer
@@ -27,6 +30,36 @@ def dead_letter(record: Record, error: Malformed) -> Outgoing:
         ("dead.error", str(error).encode()[:_LONGEST_ERROR]),
     )
     return Outgoing(record.partition.topic + DEAD_SUFFIX, record.key, record.value, record.headers + origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a dead letter came from, and why it is one."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+def origin_of(letter: Record) -> Origin:
+    """The origin of a dead letter. Raises Malformed if the record is none."""
+    told = dict(letter.headers)
+    try:
+        return Origin(
+            told["dead.topic"].decode(),
+            int(told["dead.partition"]),
+            int(told["dead.offset"]),
+            told["dead.error"].decode(errors="replace"),
+        )
+    except (KeyError, ValueError) as error:
+        raise Malformed("it does not say where it came from") from error
+
+
+def revived(letter: Record) -> Outgoing:
+    """The record that a dead letter was made of, for the topic that it came from. Raises Malformed if the record is none."""
+    headers = tuple((name, value) for name, value in letter.headers if not name.startswith(_ORIGIN))
+    return Outgoing(origin_of(letter).topic, letter.key, letter.value, headers)
 
 
 def bury(record: Record, error: Malformed) -> Outgoing:

@@ -61,7 +61,7 @@ class KafkaSource:
             raise Unavailable(f"can't poll: {type(error).__name__}") from error
         finally:
             self._note_ownership(consumer)
-        return [_record(record) for records in polled.values() for record in records]
+        return [record_of(record) for records in polled.values() for record in records]
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Commits what still belongs to this member. Raises Unavailable when the coordinator does not answer."""
@@ -94,7 +94,7 @@ class KafkaSource:
                 self._consumer.pause(*self._consumer.assignment())
                 # A partition that came in this moment is not paused yet: its records wait for the next poll.
                 polled = self._consumer.poll(timeout_ms=int(min(left, 0.5) * 1000), max_records=self._at_most)
-                self._early += [_record(record) for records in polled.values() for record in records]
+                self._early += [record_of(record) for records in polled.values() for record in records]
             except KafkaError:
                 pause.wait(min(left, 0.5))
         if self._consumer is not None:
@@ -153,7 +153,8 @@ class KafkaSource:
             self._early = [record for record in self._early if record.partition not in lost]
 
 
-def _record(record: Any) -> Record:
+def record_of(record: Any) -> Record:
+    """A record of kafka-python's, as ours."""
     return Record(
         Partition(record.topic, record.partition),
         record.offset,
