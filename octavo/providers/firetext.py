@@ -62,7 +62,7 @@ class Firetext:
             "message": message.text,
             "reference": str(message.reference),
         }
-        answer = await self._client.post(self._url, data=form)
+        answer = await self._client.post(self._url, form=form)
         return _outcome(answer) if isinstance(answer, Answer) else answer
 
     async def close(self) -> None:

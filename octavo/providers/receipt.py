@@ -97,7 +97,7 @@ def code(value: object) -> str:
     """A provider's code as a reason: short, of letters, digits, `-`, `_`, `.` alone; empty if it is anything else."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     text = text.strip()
-    return text if len(text) <= _LONGEST_CODE and all(c.isascii() and (c.isalnum() or c in "-_.") for c in text) else ""
+    return text if _CODE.fullmatch(text) else ""
 
 
 def micros(at: datetime) -> int:
@@ -105,7 +105,7 @@ def micros(at: datetime) -> int:
     return (at - _1970) // timedelta(microseconds=1)
 
 
-_LONGEST_CODE = 40
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _NUMBERS = {
     Status.PENDING: pb.NOTIFICATION_STATUS_PENDING,

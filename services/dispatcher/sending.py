@@ -60,6 +60,15 @@ class Records(Protocol):
         """Takes a claim that led to no call."""
 
 
+class _Calls:
+    """The metrics of the calls to one provider; all there from the start, at zero."""
+
+    def __init__(self, name: str) -> None:
+        self.in_flight = metrics.IN_FLIGHT.labels(name)
+        self.seconds = metrics.PROVIDER_SECONDS.labels(name)
+        self.ended = {outcome: metrics.PROVIDER_CALLS.labels(name, outcome) for outcome in OUTCOMES}
+
+
 class Sending:
     """The sends of one topic, on the process's event loop."""
 
@@ -72,7 +81,6 @@ class Sending:
         records: Records,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._topic = topic
         self._providers = providers
         self._weights = weights
         self._unsent = unsent
@@ -80,10 +88,9 @@ class Sending:
         self._now = now
         self._tasks: set[asyncio.Task[None]] = set()
         names = [*providers, unsent.name]
-        for metric in (metrics.PROVIDER_SECONDS, metrics.IN_FLIGHT, metrics.UNCONFIRMED):
-            at_zero(metric, names)
-        at_zero(metrics.PROVIDER_CALLS, names, OUTCOMES)
-        at_zero(metrics.TO_PROVIDER_SECONDS, [topic])
+        at_zero(metrics.UNCONFIRMED, names)
+        self._calls = {name: _Calls(name) for name in names}
+        self._to_provider = metrics.TO_PROVIDER_SECONDS.labels(topic)
 
     def begin(self, batch: Sequence[Claimed]) -> None:
         """Starts a call for each. Used on the event loop."""
@@ -104,9 +111,7 @@ class Sending:
             return
         at = self._now()
         if claimed.attempt == 1:
-            metrics.TO_PROVIDER_SECONDS.labels(self._topic).observe(
-                max(0, micros(at) - claimed.accepted_at_micros) / 1e6
-            )
+            self._to_provider.observe(max(0, micros(at) - claimed.accepted_at_micros) / 1e6)
         sender, outcome = await self._offer(claimed, message)
         reach(Point.DISPATCHER_AFTER_ACCEPT)
         self._records.put(Ended(claimed, sender, outcome, at))
@@ -127,18 +132,19 @@ class Sending:
     async def _call(self, sender: Sender, message: TextMessage | EmailMessage, headers: Headers) -> Outcome:
         on = traces.active
         span = on.hop(f"call {sender.name}", message.reference.bytes, headers, {}) if on is not None else None
-        metrics.IN_FLIGHT.labels(sender.name).inc()
+        calls = self._calls[sender.name]
+        calls.in_flight.inc()
         started = perf_counter()
         ended = "error"
         try:
             outcome = await _offered(sender, message)
             ended = outcome_name(type(outcome))
         finally:
-            metrics.IN_FLIGHT.labels(sender.name).dec()
-            metrics.PROVIDER_SECONDS.labels(sender.name).observe(perf_counter() - started)
+            calls.in_flight.dec()
+            calls.seconds.observe(perf_counter() - started)
             if on is not None:
                 on.end(span, ended, failed=ended != ACCEPTED)
-        metrics.PROVIDER_CALLS.labels(sender.name, ended).inc()
+        calls.ended[ended].inc()
         if isinstance(outcome, Temporary | Uncertain) and sender.name in self._providers:
             self._weights.failed(sender.name, self._now())
         if isinstance(outcome, Accepted) and isinstance(message.to, PhoneNumber):
