@@ -130,7 +130,7 @@ class KafkaSource:
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
                 max_poll_records=self._at_most,
-                fetch_max_wait_ms=100,
+                fetch_max_wait_ms=500,
                 # A member that is killed is missed after this; work in hand is published and committed far sooner.
                 session_timeout_ms=int(self._session_seconds * 1000),
                 heartbeat_interval_ms=int(self._session_seconds * 200),
