@@ -72,6 +72,10 @@ generate: $(READY) ## generate octavo/v1 from protos/
 docs: $(READY) ## write the pages that are made from the code
 	$(RUN) scripts/docs.py write
 
+.PHONY: corpus
+corpus: $(READY) ## record what this release writes, for the tests of later ones (tests/corpus)
+	$(RUN) scripts/corpus.py
+
 .PHONY: k8s-render k8s-check
 k8s-render: $(READY) ## print the Kubernetes manifests of OVERLAY=production (or local)
 	@$(RUN) -m scripts.k8s render $(or $(OVERLAY),production)

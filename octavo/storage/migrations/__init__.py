@@ -21,8 +21,11 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Brings the database to the newest schema. Two at once wait for each other."""
+    """Brings the database to the newest schema. Two at once wait for each other. One of a later release stays as it is."""
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+    # As after a release was taken back: its migrations left all that this code needs.
+    if current(connection) > newest():
+        return
     command.upgrade(config(connection), "head")
 
 
