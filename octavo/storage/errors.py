@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, exc
 
-from octavo.domain.errors import Malformed, Unavailable
+from octavo.domain.errors import Malformed, Reason, Unavailable
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         # The driver's text can hold the values, which are personal data: only its kind goes on.
         raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
-        raise Unavailable(f"the database is away: {type(error).__name__}") from None
+        raise _away(f"the database is away: {type(error).__name__}") from None
     except ValueError as error:
         # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.
         if "NUL (0x00)" in str(error):
@@ -30,5 +30,9 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise
     except exc.DBAPIError as error:
         if error.connection_invalidated:
-            raise Unavailable("the database closed the connection") from None
+            raise _away("the database closed the connection") from None
         raise
+
+
+def _away(message: str) -> Unavailable:
+    return Unavailable(message, reason=Reason.DATABASE_UNAVAILABLE)

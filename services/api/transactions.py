@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from octavo.domain.errors import Reason, Unavailable
 from octavo.storage.errors import transaction
 from services.api.following.question import within
 
@@ -37,7 +36,4 @@ class Transactions:
             then()
             return result
 
-        try:
-            return await within(asyncio.get_running_loop().run_in_executor(self._threads, whole), self._patience)
-        except Unavailable as error:
-            raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
+        return await within(asyncio.get_running_loop().run_in_executor(self._threads, whole), self._patience)

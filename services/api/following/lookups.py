@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from octavo.crypto import Hasher
-from octavo.domain.errors import Invalid, NotFound, Reason, Unavailable
+from octavo.domain.errors import Invalid, NotFound, Reason
 from octavo.domain.ids import time_of
 from octavo.domain.recipient import normalised, parse_email, parse_phone
 from octavo.domain.text import check_text
@@ -150,10 +150,7 @@ class Lookups:
         return self._hasher.recipient(service.id.bytes, normalised(recipient))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        try:
-            return await within(asyncio.get_running_loop().run_in_executor(self._threads, work), PATIENCE_SECONDS)
-        except Unavailable as error:
-            raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
+        return await within(asyncio.get_running_loop().run_in_executor(self._threads, work), PATIENCE_SECONDS)
 
 
 def is_young(notification_id: UUID, now: datetime) -> bool:

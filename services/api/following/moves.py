@@ -64,11 +64,8 @@ class Moves:
 
     async def now(self) -> int:
         """The horizon of this moment. Raises Unavailable if that can't be told."""
-        try:
-            asked = asyncio.get_running_loop().run_in_executor(self._threads, changes.horizon, self._engine)
-            return await within(asked, PATIENCE_SECONDS)
-        except Unavailable as error:
-            raise Unavailable(error.message, reason=Reason.DATABASE_UNAVAILABLE) from error
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, changes.horizon, self._engine)
+        return await within(asked, PATIENCE_SECONDS)
 
     async def beyond(self, service_id: UUID, horizon: int) -> int:
         """The next horizon at which the service has moves beyond this one. Raises Unavailable while the process drains."""

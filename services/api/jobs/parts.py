@@ -41,7 +41,7 @@ def job_service(
         s3_endpoint_url=settings.s3_endpoint_url, s3_bucket=settings.s3_bucket, aws_region=settings.aws_region
     )
     hasher = Hasher(settings.key_of_hashes())
-    pool = engine(settings.database_url.get_secret_value(), pool=CONNECTIONS, application="octavo-api-jobs")
+    pool = engine(settings.database_url.get_secret_value(), pool=CONNECTIONS, application="octavo-api-jobs", ping=True)
     transactions = Transactions(pool, ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="jobs"))
     store = object_store(store_settings)
     threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
