@@ -84,6 +84,8 @@ class Applied:
     result: str
     notification_type: str = ""
     seconds_to_final: float | None = None
+    notification_id: UUID | None = None
+    """Whose it is; None while it is held."""
 
 
 @measured
@@ -208,7 +210,7 @@ def _advance(
             if moved and now in FINAL:
                 seconds = (instant(receipt.received_at_micros) - row.created_at).total_seconds()
             result = "complaint" if receipt.complaint else "moved" if moved else "ignored"
-            applied.append(Applied(receipt, result, row.notification_type, seconds))
+            applied.append(Applied(receipt, result, row.notification_type, seconds, notification_id))
     if columns["id"]:
         connection.execute(_ADVANCE, columns)
     return applied

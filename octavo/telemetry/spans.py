@@ -13,9 +13,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
-from octavo.telemetry.trace_ids import Ids, bound_of, headers_of, link_to, parent_of, place_of, root_of
+from octavo.telemetry.trace_ids import Ids, bound_of, caller_of, headers_of, link_to, parent_of, place_of, root_of
 from octavo.telemetry.traces import Headers
 
 ID_BYTES = 16
@@ -48,40 +48,54 @@ class Traces:
 
     @contextmanager
     def begun(
-        self, name: str, ids: Sequence[bytes], since: datetime, attributes: Attributes
+        self, name: str, ids: Sequence[bytes], since: datetime, attributes: Attributes, *, caller: str = ""
     ) -> Iterator[list[Headers]]:
         """The first span of each of these that is traced, and what their messages carry on; ended with the block.
 
-        Several at once have a span of the batch beside, which each of them links to.
+        Several at once have a span of the batch beside, which each of them links to. Each links to the caller's own span, too,
+        if `caller` is a `traceparent`.
         """
         if not any(map(self.traced, ids)):
             # By far the most: they cost next to nothing.
             yield [()] * len(ids)
             return
-        started = int(since.timestamp() * 1e9)
+        started = _nanoseconds(since)
         with self._batch(name, len(ids), attributes, started) as batch:
-            spans = [self._root(name, one, started, batch, attributes) if self.traced(one) else None for one in ids]
+            links = [*link_to(batch), *caller_of(caller)]
+            spans = [self._root(name, one, started, links, attributes) if self.traced(one) else None for one in ids]
             with _ended(spans):
                 yield [headers_of(span) for span in spans]
 
     @contextmanager
-    def handled(self, name: str, items: Sequence[Item], attributes: Attributes) -> Iterator[dict[bytes, Headers]]:
+    def handled(
+        self, name: str, items: Sequence[Item], attributes: Attributes, *, since: datetime | None = None
+    ) -> Iterator[dict[bytes, Headers]]:
         """A span of each of these that is traced, behind the hop that its headers name; ended with the block.
 
-        Gives what their messages carry on, by id.
+        Gives what their messages carry on, by id. Begun now, unless `since` says when.
         """
         traced = [(one, headers) for one, headers in items if self.traced(one)]
         if not traced:
             yield {}
             return
         counted = {**attributes, "messaging.batch.message_count": len(items)}
-        with self._batch(name, len(items), counted) as batch:
-            spans = {one: self.hop(name, one, headers, counted, batch=batch) for one, headers in traced}
+        started = None if since is None else _nanoseconds(since)
+        with self._batch(name, len(items), counted, started) as batch:
+            spans = {
+                one: self.hop(name, one, headers, counted, batch=batch, started=started) for one, headers in traced
+            }
             with _ended(list(spans.values())):
                 yield {one: headers_of(span) for one, span in spans.items()}
 
     def hop(
-        self, name: str, notification_id: bytes, headers: Headers, attributes: Attributes, *, batch: Span | None = None
+        self,
+        name: str,
+        notification_id: bytes,
+        headers: Headers,
+        attributes: Attributes,
+        *,
+        batch: Span | None = None,
+        started: int | None = None,
     ) -> Span | None:
         """A span behind the hop that the headers name; None if the notification is not traced. The caller ends it."""
         if not self.traced(notification_id):
@@ -92,6 +106,7 @@ class Traces:
             kind=_kind(name),
             attributes={"octavo.notification_id": _text(notification_id), **attributes},
             links=link_to(batch),
+            start_time=started,
         )
 
     @staticmethod
@@ -108,14 +123,14 @@ class Traces:
         self._provider.shutdown()
 
     def _root(
-        self, name: str, notification_id: bytes, started: int, batch: Span | None, attributes: Attributes
+        self, name: str, notification_id: bytes, started: int, links: Sequence[Link], attributes: Attributes
     ) -> Span:
         with self._ids.next(root_of(notification_id)):
             return self._tracer.start_span(
                 name,
                 kind=_kind(name),
                 attributes={"octavo.notification_id": _text(notification_id), **attributes},
-                links=link_to(batch),
+                links=links,
                 start_time=started,
             )
 
@@ -151,6 +166,10 @@ def fail(span: Span | None, why: str) -> None:
     """Marks a span as failed; `why` is a word of ours."""
     if span is not None:
         span.set_status(Status(StatusCode.ERROR, why))
+
+
+def _nanoseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1e9)
 
 
 def _kind(name: str) -> SpanKind:

@@ -1,5 +1,6 @@
 """Ids of traces and spans: a notification's trace has its id, and W3C's `traceparent` names a hop in Kafka's headers."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import local
@@ -15,6 +16,8 @@ _RANDOM_BYTES = 7
 """At the end of an id there are so many random bytes, whatever the ids are made of (as W3C's random trace ids have)."""
 _LONGEST = 64
 _PARTS = 4
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_LENGTH = 55
 
 
 def place_of(notification_id: bytes) -> int:
@@ -56,6 +59,17 @@ def parent_of(notification_id: bytes, headers: Headers) -> Context:
 def link_to(span: Span | None) -> list[Link]:
     """A link to a span, if there is one."""
     return [] if span is None else [Link(span.get_span_context())]
+
+
+def caller_of(traceparent: str) -> list[Link]:
+    """A link to the span that a client's `traceparent` names; none if it is not as W3C has it."""
+    found = _TRACEPARENT.fullmatch(traceparent[:_LENGTH])
+    rest = traceparent[_LENGTH:]
+    # Only versions to come may go on behind the flags.
+    if found is None or (rest and (traceparent.startswith("00") or rest[0] != "-")):
+        return []
+    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+    return [Link(SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags & TraceFlags.SAMPLED)))]
 
 
 def _span_id(value: bytes, trace_id: int) -> int:

@@ -152,6 +152,22 @@ def test_a_notification_is_one_trace_through_all_processes(collector, service, e
     assert accept.end_time_unix_nano >= accept.start_time_unix_nano
 
 
+@pytest.mark.parametrize(
+    ("given", "linked"),
+    [
+        (["00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"], ["ab" * 16]),
+        (["00-" + "ab" * 16], []),
+    ],
+    ids=["one", "malformed"],
+)
+def test_a_trace_links_to_the_one_of_its_caller(collector, service, eventually, given, linked):
+    metadata = (*service.metadata, *(("traceparent", one) for one in given))
+    notification_id = service.api.call(service.api.notifications, "SendSms", service.sms(), metadata).id
+    paths.settled(service, [notification_id], eventually)
+    [(_, accept), *_] = trace_of(collector, notification_id, eventually)
+    assert [link.trace_id.hex() for link in accept.links] == linked
+
+
 def test_kafka_carries_the_parent_in_w3c_form(collector, service, known, eventually):
     notification_id = service.send(service.sms())
     paths.settled(service, [notification_id], eventually)

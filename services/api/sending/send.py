@@ -21,7 +21,7 @@ from services.api.sending.earlier import Earlier
 from services.api.sending.guests import Guests
 from services.api.sending.limiting import Limits
 from services.api.sending.repeats import Repeats, reused
-from services.api.serving.caller import Caller
+from services.api.serving.caller import Caller, current
 
 if TYPE_CHECKING:
     from octavo.telemetry.spans import Traces
@@ -128,8 +128,8 @@ class Sending:
 
     async def _traced(self, on: "Traces", accepted: Sequence[Accepted], service: Service, now: datetime) -> None:
         """Publishes with the first span of each that is traced: from the arrival of the call to the acknowledgement."""
-        ids = [made.id.bytes for made in accepted]
-        with on.begun("accept", ids, now, {"octavo.service_id": str(service.id)}) as headers:
+        ids, caller = [made.id.bytes for made in accepted], current().traceparent
+        with on.begun("accept", ids, now, {"octavo.service_id": str(service.id)}, caller=caller) as headers:
             await self._publisher.publish(
                 [replace(made.outgoing, headers=one) for made, one in zip(accepted, headers, strict=True)]
             )

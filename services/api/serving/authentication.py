@@ -4,11 +4,12 @@ Whatever is wrong with a key, the answer is the same, so that nobody can probe f
 """
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from octavo import keys
 from octavo.domain.errors import Unauthenticated
+from octavo.telemetry import traces
 from services.api.known import Known
 from services.api.serving.caller import ADMIN, Caller, CallerKind
 
@@ -16,7 +17,7 @@ SCHEME = "bearer "
 # Compared with when there is no such key, so that an unknown id takes as long as a wrong secret.
 _NOBODYS_HASH = keys.hash_secret("nobody has this secret")
 
-Metadata = Iterable[tuple[str, str | bytes]]
+Metadata = Collection[tuple[str, str | bytes]]
 
 
 class Authenticator:
@@ -43,7 +44,12 @@ class Authenticator:
         if service is None:
             raise Unauthenticated
         self._used(key.id)
-        return Caller(CallerKind.API, service, key)
+        return Caller(CallerKind.API, service, key, _traceparent(metadata) if traces.active else "")
+
+
+def _traceparent(metadata: Metadata) -> str:
+    given = [value for name, value in metadata if name == "traceparent"]
+    return given[0] if len(given) == 1 and isinstance(given[0], str) else ""
 
 
 def _token(metadata: Metadata) -> str:

@@ -24,6 +24,8 @@ class Caller:
     kind: CallerKind
     service: Service | None = None
     key: ApiKey | None = None
+    traceparent: str = ""
+    """The caller's own trace in W3C's form, as it came; empty if none or several came, and while traces are off."""
 
     def as_service(self) -> tuple[Service, ApiKey]:
         """The service and key. Raises Forbidden for the platform team."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from octavo.domain.ids import uuid7
 from octavo.domain.notification import REPORTABLE, Status, settle
@@ -14,6 +15,9 @@ from octavo.storage.due import mark_expired_claims
 from octavo.storage.errors import transaction
 from octavo.storage.receipts import take_held_receipts
 from octavo.storage.send import claim_notifications
+from octavo.telemetry import traces
+from octavo.telemetry.spans import Traces
+from services.callbacks.handler import HeldReceipts
 
 LATE = timedelta(hours=73)
 
@@ -85,6 +89,29 @@ def test_a_receipt_before_the_row_is_held_and_then_applied(database, receipt):
         (taken,) = take_held_receipts(connection)
     assert taken == early
     assert database.held() == 0
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_receipt_that_came_too_early_is_traced_once_it_is_applied(database, receipt, monkeypatch, named):
+    exported = InMemorySpanExporter()
+    on = Traces("callbacks", 1, exported, at_once=True)
+    monkeypatch.setattr(traces, "active", on)
+    (sms,) = ids = database.persist()
+    early = receipt(sms) if named else receipt(provider_reference="ses-7", provider="ses")
+    database.apply(early)
+    waiting = HeldReceipts(database.engine)
+
+    assert waiting.again() == 1
+    assert exported.get_finished_spans() == ()
+
+    database.accepted(ids, database.claim(ids), "ses-7", "ses")
+    with transaction(database.engine) as connection:
+        connection.exec_driver_sql("UPDATE held_receipts SET next_try_at = now()")
+    assert waiting.again() == 1
+    on.stop()
+    [span] = exported.get_finished_spans()
+    assert (span.name, span.context.trace_id) == ("apply held receipts", sms.int)
+    assert database.status(sms) == "delivered"
 
 
 def test_a_receipt_for_what_nobody_has_offered_yet_is_held(database, receipt):

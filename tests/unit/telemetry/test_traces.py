@@ -103,6 +103,62 @@ def test_the_spans_of_a_batch_are_of_different_traces_and_link_to_the_batch(trac
     assert [[link.context.span_id for link in span.links] for span in hops] == [[batch.context.span_id]] * 2
 
 
+CALLER = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+
+
+@pytest.mark.parametrize("traceparent", [CALLER, CALLER[:-2] + "00", "7f" + CALLER[2:] + "-later"])
+def test_the_first_span_links_to_the_caller_s_own_and_stays_the_first(traces, exported, traceparent):
+    one = new_id()
+    with traces.begun("accept", [one], NOW, {}, caller=traceparent):
+        pass
+    [span] = exported.get_finished_spans()
+    assert span.parent is None
+    assert span.context.trace_id == int.from_bytes(one)
+    [link] = span.links
+    assert (link.context.trace_id, link.context.span_id) == (int("ab" * 16, 16), int("cd" * 8, 16))
+    assert link.context.trace_flags.sampled == (traceparent[53:55] == "01")
+
+
+def test_messages_of_one_call_link_to_their_batch_and_to_the_caller(traces, exported):
+    with traces.begun("accept", [new_id(), new_id()], NOW, {}, caller=CALLER):
+        pass
+    [batch] = [span for span in exported.get_finished_spans() if span.name == "accept batch"]
+    roots = [span for span in exported.get_finished_spans() if span.name == "accept"]
+    expected = [batch.context.span_id, int("cd" * 8, 16)]
+    assert [[link.context.span_id for link in span.links] for span in roots] == [expected, expected]
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "",
+        "00",
+        CALLER.upper(),
+        CALLER + "-later",
+        "7f" + CALLER[2:] + "later",
+        "ff" + CALLER[2:],
+        CALLER.replace("ab", "00"),
+        CALLER.replace("cd", "00"),
+        CALLER.replace("ab", "xy"),
+        CALLER.replace("a", "\N{ARABIC-INDIC DIGIT ONE}"),
+        CALLER + "\n",
+        "-" * 100_000,
+    ],
+)
+def test_a_malformed_traceparent_of_a_caller_is_ignored(traces, exported, traceparent):
+    with traces.begun("accept", [new_id()], NOW, {}, caller=traceparent):
+        pass
+    [span] = exported.get_finished_spans()
+    assert span.links == ()
+
+
+def test_what_is_told_late_begins_when_it_did(traces, exported):
+    with traces.handled("apply held receipts", [(new_id(), ())], {}, since=NOW):
+        pass
+    [span] = exported.get_finished_spans()
+    assert span.start_time == NOW.timestamp() * 1e9
+
+
 def test_the_share_decides_by_the_id_alone_and_evenly(traces):
     ids = [uuid7(NOW, os.urandom(10)).bytes for _ in range(4_000)]
     assert 0.55 < sum(map(traces.traced, ids)) / len(ids) < 0.65
