@@ -32,7 +32,9 @@ REQUESTS = Counter(
     ["caller", "method", "module", "function", "status"],
 )
 GRPC_STARTED = Counter(
-    "grpc_server_started_total", "Calls begun.", ["grpc_type", "grpc_service", "grpc_method", "caller"]
+    "grpc_server_started_total",
+    "Calls begun, counted once it is known who calls.",
+    ["grpc_type", "grpc_service", "grpc_method", "caller"],
 )
 GRPC_HANDLED = Counter(
     "grpc_server_handled_total",

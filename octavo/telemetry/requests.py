@@ -27,9 +27,12 @@ class Requests:
         }
         self._names = {code: statsd.request_name(caller, module, function, code) for code in CODES}
 
+    def started(self) -> None:
+        """Counts a call that begins: once it is known who calls."""
+        self._started.inc()
+
     def handled(self, code: str, seconds: float) -> None:
         """Counts a call that has ended so."""
-        self._started.inc()
         self._handled[code].inc()
         self._requests[code].inc()
         self._seconds.observe(seconds)

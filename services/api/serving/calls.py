@@ -90,11 +90,12 @@ class _Call:
 
     async def _answered(self, read: Callable[[], object], context: Context) -> Message:
         start = perf_counter()
-        kind = CallerKind.NOBODY
+        requests = None
         code = "CANCELLED"
         try:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
-            kind = caller.kind
+            requests = self._requests[caller.kind]
+            requests.started()
             self._admit(caller)
             response: Message = await self._behaviour(read(), context)
         except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
@@ -104,16 +105,17 @@ class _Call:
             code = "OK"
             return response
         finally:
-            self._requests[kind].handled(code, perf_counter() - start)
+            (requests or self._refused()).handled(code, perf_counter() - start)
 
     async def stream(self, data: bytes, context: Context) -> AsyncIterator[Message]:
         """Answers a call with a stream, which ends early if something is wrong."""
         start = perf_counter()
-        kind = CallerKind.NOBODY
+        requests = None
         code = "CANCELLED"
         try:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
-            kind = caller.kind
+            requests = self._requests[caller.kind]
+            requests.started()
             self._admit(caller)
             # Closed at once when the client goes away, not when it is found as garbage.
             async with aclosing(self._behaviour(parse(self._request, data), context)) as responses:
@@ -123,7 +125,13 @@ class _Call:
         except Exception as error:  # noqa: BLE001 - as above
             code = self._refuse(error, context)
         finally:
-            self._requests[kind].handled(code, perf_counter() - start)
+            (requests or self._refused()).handled(code, perf_counter() - start)
+
+    def _refused(self) -> Requests:
+        """The metrics of a call that ends before anybody knows who calls: it is begun and ended at once."""
+        requests = self._requests[CallerKind.NOBODY]
+        requests.started()
+        return requests
 
     def _admit(self, caller: Caller) -> None:
         """Lets the caller in. Raises Forbidden if the call is not for such callers."""

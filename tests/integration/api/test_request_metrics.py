@@ -63,6 +63,30 @@ def test_each_label_alone_adds_up_to_all_calls(stack, tenant, label):
     assert all(name for (name,) in by_label)
 
 
+STARTED = re.compile(r"^grpc_server_started_total\{(.*)\} ([0-9.]+)$", re.MULTILINE)
+
+
+def started(stack, caller, method):
+    """The calls of a method begun so far by such callers."""
+    text = urlopen(stack.addresses["API_METRICS_URL"], timeout=5).read().decode()
+    wanted = {"caller": caller, "grpc_method": method}.items()
+    return sum(
+        int(float(value)) for line, value in STARTED.findall(text) if wanted <= dict(LABEL.findall(line)).items()
+    )
+
+
+def test_a_call_is_counted_as_begun_when_it_begins(stack, new_tenant):
+    tenant, method = new_tenant(), "WatchNotifications"
+    begun, nobodys = started(stack, "API", method), started(stack, "NOBODY", method)
+    call = tenant.stub.WatchNotifications(pb.WatchNotificationsRequest(), timeout=20, metadata=tenant.metadata)
+    assert call.initial_metadata()
+    assert started(stack, "API", method) == begun + 1
+    call.cancel()
+    refused(lambda: list(tenant.stub.WatchNotifications(pb.WatchNotificationsRequest(), timeout=20)))
+    until(lambda: started(stack, "NOBODY", method) == nobodys + 1)
+    assert started(stack, "API", method) == begun + 1
+
+
 def test_a_stream_is_counted_when_it_ends(stack, new_tenant):
     tenant = new_tenant()
     key = ("API", "octavo.v1.NotificationService/WatchNotifications", "CANCELLED")
