@@ -4,15 +4,21 @@ import asyncio
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from octavo.domain.errors import Unavailable
+from octavo.domain.ids import REQUEST_ID_MAX_AGE, REQUEST_ID_MAX_AHEAD, time_of
 from octavo.storage.lookups import which_are_there
 
+YOUNG = timedelta(seconds=5)
+"""A notification accepted so short ago may not be persisted yet."""
 WAIT_SECONDS = 3.0
-"""How long a notification is waited for."""
+"""How long one is waited for whose id says that it is young."""
+REPEATED_WAIT_SECONDS = 1.0
+"""How long one is waited for whose id may be older than its acceptance, as it has the time of its request_id."""
 EVERY_SECONDS = 0.05
 AT_ONCE = 500
 """Ids in one query."""
@@ -29,12 +35,16 @@ class Arrivals:
         self._waiting: dict[Wanted, set[asyncio.Event]] = defaultdict(set)
         self._looking: asyncio.Task[None] | None = None
 
-    async def wait(self, service_id: UUID, notification_id: UUID, patience: float | None = None) -> bool:
-        """Whether the service's notification is there, at the latest after 3 s or `patience` seconds.
+    async def wait(self, service_id: UUID, notification_id: UUID, now: datetime, patience: float | None = None) -> bool:
+        """Whether the service's notification comes, at the latest after `wait_for` its id or `patience` seconds.
 
         It takes as long for one that belongs to another service as for one that does not exist.
         """
-        seconds = WAIT_SECONDS if patience is None else max(0.0, min(WAIT_SECONDS, patience))
+        seconds = wait_for(notification_id, now)
+        if patience is not None:
+            seconds = min(seconds, patience)
+        if seconds <= 0:
+            return False
         wanted = (notification_id, service_id)
         there = asyncio.Event()
         self._waiting[wanted].add(there)
@@ -66,3 +76,11 @@ class Arrivals:
                                 event.set()
         finally:
             self._looking = None
+
+
+def wait_for(notification_id: UUID, now: datetime) -> float:
+    """How many seconds a notification that is not there may still take to come; 0 for one that can't come any more."""
+    age = now - time_of(notification_id)
+    if not -REQUEST_ID_MAX_AHEAD < age < REQUEST_ID_MAX_AGE + YOUNG:
+        return 0
+    return WAIT_SECONDS if age < YOUNG else REPEATED_WAIT_SECONDS

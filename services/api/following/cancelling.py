@@ -13,7 +13,7 @@ from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from services.api.fields import read_id
 from services.api.following.arrivals import Arrivals
-from services.api.following.lookups import Lookups, is_young, not_found
+from services.api.following.lookups import Lookups, not_found
 from services.api.transactions import Transactions
 
 _FREE = frozenset({Status.SCHEDULED, Status.CREATED})
@@ -39,8 +39,8 @@ class Cancelling:
         """
         notification_id = read_id("id", request.id)
         cancelled, found = await self._attempt(service, notification_id)
-        if found is None and is_young(notification_id, self._clock()):
-            await self._arrivals.wait(service.id, notification_id, patience)
+        if found is None:
+            await self._arrivals.wait(service.id, notification_id, self._clock(), patience)
         if not cancelled and (found is None or STATUS_OF[found.status] in _FREE):
             # It may have been persisted between the two looks: then it was there to be seen, and not to be cancelled.
             cancelled, found = await self._attempt(service, notification_id)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from octavo.crypto import Hasher
 from octavo.domain.errors import Invalid, NotFound, Reason
-from octavo.domain.ids import time_of
 from octavo.domain.recipient import normalised, parse_email, parse_phone
 from octavo.domain.text import check_text
 from octavo.storage import lookups
@@ -28,9 +27,6 @@ from services.api.page_token import PageTokens
 
 T = TypeVar("T")
 
-YOUNG = timedelta(seconds=5)
-"""A notification accepted so short ago may not be persisted yet: it is waited for."""
-AHEAD = timedelta(minutes=5)
 PATIENCE_SECONDS = 10.0
 """How long an answer of the database is waited for: one that stands still never says no."""
 MOST_BYTES = 3_500_000
@@ -68,8 +64,7 @@ class Lookups:
         """
         notification_id = read_id("id", request.id)
         found = await self.find(service, notification_id)
-        if found is None and is_young(notification_id, self._clock()):
-            await self._arrivals.wait(service.id, notification_id, patience)
+        if found is None and await self._arrivals.wait(service.id, notification_id, self._clock(), patience):
             found = await self.find(service, notification_id)
         if found is None:
             raise not_found()
@@ -79,8 +74,7 @@ class Lookups:
         """Raises NotFound unless the service has such a notification; one accepted moments ago is waited for."""
         if await self._in_thread(lambda: self._is_there(service, notification_id)):
             return
-        young = is_young(notification_id, self._clock())
-        if not young or not await self._arrivals.wait(service.id, notification_id, patience):
+        if not await self._arrivals.wait(service.id, notification_id, self._clock(), patience):
             raise not_found(field)
 
     async def find(self, service: Service, notification_id: UUID) -> notification_pb2.Notification | None:
@@ -151,11 +145,6 @@ class Lookups:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await within(asyncio.get_running_loop().run_in_executor(self._threads, work), PATIENCE_SECONDS)
-
-
-def is_young(notification_id: UUID, now: datetime) -> bool:
-    """Whether it may have been accepted so short ago that it is not persisted yet."""
-    return -AHEAD < now - time_of(notification_id) < YOUNG
 
 
 def not_found(field: str = "id") -> NotFound:

@@ -42,6 +42,13 @@ def test_a_text_message_is_answered_as_it_is_looked_up_and_listed(tenant):
     assert (listed.id, listed.body, listed.type) == (sent.id, sent.body, got.type)
 
 
+@pytest.mark.parametrize("age", [10, 3600])
+def test_what_was_just_accepted_is_found_though_its_request_id_is_older(tenant, age):
+    for _ in range(10):
+        sent = tenant.send(request_id=request_id(age))
+        assert tenant.get(sent.id).body == sent.body
+
+
 @pytest.mark.asked("S13", "S14")
 def test_an_email_is_answered_as_it_is_looked_up_and_listed(tenant, database):
     sent = tenant.call("SendEmail", tenant.email(reference="welcome-3"))
