@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -38,6 +38,12 @@ PATIENT_SECONDS = 60.0
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 0.1, 1.5
 MOST_WAITING = 400
 """Calls under way at once; nobody is asked for more until some have ended."""
+OPTIONS = [
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    # As clients of several pods: each in turn, of those that say they are healthy.
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}'),
+]
 
 OUTCOMES = {
     "delivered": ("07700900111", "ann@example.com"),
@@ -95,9 +101,19 @@ class Ledger:
 class Load:
     """Notifications at a steady rate, until told to stop. Equal seeds ask for equal messages."""
 
-    def __init__(self, account: Account, folder: Path, seed: str, *, rate: float = 30.0, patient: bool = False) -> None:
-        """`patient` calls wait for a connection instead of failing without one."""
+    def __init__(
+        self,
+        account: Account,
+        folder: Path,
+        seed: str,
+        *,
+        rate: float = 30.0,
+        patient: bool = False,
+        others: Sequence[str] = (),
+    ) -> None:
+        """`patient` calls wait for a connection instead of failing without one. `others` are called in turn with the account's."""
         self._account = account
+        self.addresses = (account.address, *others)
         self._random = Random(seed)
         self._pause = 1 / rate
         self._patient = patient
@@ -106,6 +122,7 @@ class Load:
         self._stop = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
+        self._calls: set[asyncio.Task[None]] = set()
         self.acknowledged = 0
         """How many were acknowledged so far."""
         self.errors: Counter[str] = Counter()
@@ -125,6 +142,11 @@ class Load:
         self._attempted.close()
         self._acknowledged.close()
 
+    @property
+    def under_way(self) -> int:
+        """Calls that have no answer yet, those that wait for a connection or for their next try too."""
+        return len(self._calls)
+
     def attempts(self) -> dict[str, Attempt]:
         """Ledger T."""
         return {line["id"]: Attempt(**line) for line in self._attempted.lines()}
@@ -143,19 +165,18 @@ class Load:
         self.acknowledged += 1
 
     async def _run(self) -> None:
-        options = [("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100)]
-        async with grpc.aio.insecure_channel(self._account.address, options=options) as channel:
+        target = f"ipv4:{','.join(self.addresses)}"
+        async with grpc.aio.insecure_channel(target, options=OPTIONS) as channel:
             stub = NotificationServiceStub(channel)
-            calls: set[asyncio.Task[None]] = set()
             due = time.monotonic()
             while not self._stop.is_set():
-                if len(calls) < MOST_WAITING:
+                if len(self._calls) < MOST_WAITING:
                     call = asyncio.create_task(self._send(stub))
-                    calls.add(call)
-                    call.add_done_callback(calls.discard)
+                    self._calls.add(call)
+                    call.add_done_callback(self._calls.discard)
                 due = max(due + self._pause, time.monotonic() - 1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await asyncio.gather(*calls)
+            await asyncio.gather(*self._calls)
 
     async def _send(self, stub: NotificationServiceStub) -> None:
         kind = self._random.choice(["sms", "email"])
