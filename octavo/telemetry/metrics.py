@@ -165,6 +165,12 @@ PUBLISHING_FILL = Gauge(
 LEASES = Gauge(
     "notifications_leases", "Blocks of services' daily allowances that this process holds, by type.", ["type"]
 )
+LEASING = Counter(
+    "notifications_leasing_total",
+    "Requests for a block of a service's daily allowance, by type and result: granted, used-up (the limit is reached), failed "
+    "(the database did not answer).",
+    ["type", "result"],
+)
 LEASED_LEFT = Gauge("notifications_leased_left", "Notifications that these blocks still allow, by type.", ["type"])
 
 CERTIFICATE_EXPIRES = Gauge(

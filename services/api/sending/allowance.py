@@ -14,6 +14,7 @@ from octavo.domain.limits import Lease
 from octavo.domain.notification import NotificationType
 from octavo.storage.allowances import lease_allowance, return_allowance
 from octavo.storage.engine import probe
+from octavo.telemetry import metrics
 from services.api.following.question import Question, within
 from services.api.transactions import Transactions
 
@@ -24,6 +25,8 @@ REFUSED_SECONDS = 0.25
 """How long a refusal holds without asking again: others may give blocks back at any time."""
 WAIT_SECONDS = 2.0
 """How long a call waits for a lease."""
+RESULTS = ("granted", "used-up", "failed")
+"""What becomes of a request for a block, as the label of its counter."""
 AWAY_SECONDS = 0.5
 """How long nothing is asked after a question was not answered."""
 
@@ -122,7 +125,12 @@ class Allowance:
 
         # Should the answer be lost, the lease may be there nevertheless, and has to end.
         before, lease.block = lease.block, lease.block or 1
-        granted = await self._asked(take)
+        try:
+            granted = await self._asked(take)
+        except Unavailable:
+            metrics.LEASING.labels(self.kind, "failed").inc()
+            raise
+        metrics.LEASING.labels(self.kind, "granted" if granted else "used-up").inc()
         if granted:
             lease.refill(granted, monotonic())
         else:

@@ -16,7 +16,8 @@ from octavo.domain.limits import day_of, retry_after_midnight
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.storage.directory import Service
 from octavo.telemetry import metrics
-from services.api.sending.allowance import Allowance
+from octavo.telemetry.zero import at_zero
+from services.api.sending.allowance import RESULTS, Allowance
 from services.api.sending.rate import Rate
 from services.api.transactions import Transactions
 
@@ -50,6 +51,7 @@ class LeasedLimits:
         # By the integer of the service's id: its hash costs nothing, a UUID's a call.
         self._accounts: dict[int, _Account] = {}
         self._idle: asyncio.Task[None] | None = None
+        at_zero(metrics.LEASING, NotificationType, RESULTS)
         for kind in NotificationType:
             metrics.LEASES.labels(kind).set_function(lambda kind=kind: len(self._held(kind)))  # type: ignore[misc]
             metrics.LEASED_LEFT.labels(kind).set_function(

@@ -70,6 +70,7 @@ def test_the_api_tells_of_its_rooms(alone):
     at_zero(found, "notifications_published_total", topic=["db-sms", "db-email", "jobs"])
     at_zero(found, "notifications_leases", type=KINDS)
     at_zero(found, "notifications_leased_left", type=KINDS)
+    at_zero(found, "notifications_leasing_total", type=KINDS, result=["granted", "used-up", "failed"])
     assert found["notifications_publishing", frozenset()] == 0
     assert found["notifications_publishing_fill_ratio", frozenset()] == 0
     pools = {dict(pairs)["pool"]: size for (name, pairs), size in found.items() if name == "notifications_pool_size"}
