@@ -7,6 +7,7 @@ on after a pause, holds no connection and never gets half of one file and half o
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -132,6 +133,18 @@ class ObjectStore:
         """Removes an object; harmless if it is gone."""
         with _translated():
             self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    @measured
+    def listed(self, prefix: str, after: str, at_most: int) -> list[tuple[str, datetime]]:
+        """Keys with this prefix beyond `after`, in their order, each with the time when it was stored; none if none is left."""
+        try:
+            with _translated():
+                found = self._client.list_objects_v2(
+                    Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=at_most
+                )
+        except NotFound:
+            raise Unavailable("the bucket may not be listed", reason=Reason.STORE_UNAVAILABLE) from None
+        return [(entry["Key"], entry["LastModified"]) for entry in found.get("Contents", ())]
 
 
 def object_store(settings: StoreSettings) -> ObjectStore:

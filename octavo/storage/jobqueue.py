@@ -80,6 +80,8 @@ _ERASED = text(
     "UPDATE jobs SET file_erased_at = now() WHERE object_key = ANY(:keys) AND finished_at IS NOT NULL "
     "AND file_erased_at IS NULL"
 )
+_NAMED = text("SELECT DISTINCT object_key FROM jobs WHERE service_id = :service_id AND object_key = ANY(:keys)")
+_NEXT_SERVICE = text("SELECT id FROM services WHERE id > :after ORDER BY id LIMIT 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +203,16 @@ def files_to_erase(connection: Connection, at_most: int) -> Sequence[str]:
 def note_erased(connection: Connection, keys: Sequence[str]) -> None:
     """Says that these files are gone."""
     connection.execute(_ERASED, {"keys": list(keys)})
+
+
+@measured
+def named_files(connection: Connection, service_id: UUID, keys: Sequence[str]) -> frozenset[str]:
+    """Those of the files that a job of the service names, however it ended."""
+    return frozenset(connection.execute(_NAMED, {"service_id": service_id, "keys": list(keys)}).scalars())
+
+
+@measured
+def next_service(connection: Connection, after: UUID) -> UUID | None:
+    """The service that follows in the order of ids; None after the last."""
+    found: UUID | None = connection.execute(_NEXT_SERVICE, {"after": after}).scalar()
+    return found

@@ -1,5 +1,6 @@
 """The parts that read CSV jobs: the consumer of `jobs`, the reader, and the sweeps of jobs."""
 
+from datetime import timedelta
 from threading import Event
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from octavo.storage.directory import Directory
 from octavo.storage.engine import engine
 from octavo.topics import JOBS
 from services.persister.jobreader import JobReader
-from services.persister.jobsweeps import JobSweeps
+from services.persister.jobsweeps import JobSweeps, UploadSweep
 from services.persister.openjob import Files
 
 CONNECTIONS = 3
@@ -26,6 +27,9 @@ class JobReaderSettings(DatabaseSettings, ConsumerConnection, SealingSettings, S
 
     default_region: str = Field(
         default="GB", pattern="^[A-Z]{2}$", description="Where a phone number without a country code is dialled."
+    )
+    unused_upload_days: float = Field(
+        default=2, ge=0.1, le=365, description="After so many days an uploaded file is erased that no job has named."
     )
 
 
@@ -56,4 +60,5 @@ def job_parts(settings: JobReaderSettings) -> list[Part]:
         ThreadPart(JOBS.name, consume, lambda: None if source.joined else "no broker answers yet"),
         ThreadPart("job reader", reader.run),
         ThreadPart("job sweeps", JobSweeps(pool, store).run),
+        ThreadPart("upload sweep", UploadSweep(pool, store, timedelta(days=settings.unused_upload_days)).run),
     ]
