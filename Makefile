@@ -96,8 +96,8 @@ check: lint types imports protos k8s-check alerts-check ## every checker
 	$(RUN) scripts/docs.py compare
 
 .PHONY: bench
-bench: $(READY) ## measure each part beside its floor; PART=api measures one
-	$(RUN) -m benchmarks $(PART)
+bench: $(READY) ## measure each part beside its floor; PART=api measures one, QUICK=1 only tries the measuring
+	$(if $(QUICK),OCTAVO_BENCH_QUICK=1 )$(RUN) -m benchmarks $(PART)
 
 .PHONY: faults
 faults: $(READY) ## break everything under load and judge the ledgers; SEED=7 FAULT="kill dispatcher" repeats some

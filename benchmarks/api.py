@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks.amount import amount
 from benchmarks.figure import Figure, alternate, median
 from benchmarks.floors.echo import METHOD
 from benchmarks.load import offer
@@ -12,8 +13,8 @@ from octavo.v1.notification_service_pb2 import SendSmsResponse
 
 SEND_SMS = "/octavo.v1.NotificationService/SendSms"
 SEND_BATCH = "/octavo.v1.NotificationService/SendBatch"
-ROUNDS = 3
-SECONDS = 4.0
+ROUNDS = amount(3, 1)
+SECONDS = amount(4.0, 0.5)
 BATCH = 100
 
 

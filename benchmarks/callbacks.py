@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from benchmarks.amount import amount
 from benchmarks.figure import Figure, alternate, median
 from benchmarks.processes import cpu_seconds, free_port, resident_megabytes, running, wait_until
 from benchmarks.stacks import stack
@@ -26,10 +27,10 @@ from octavo.storage.send import Recorded, claim_notifications, record_outcomes
 from octavo.topics import RECEIPTS
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 
-ROUNDS = 3
-SECONDS = 4.0
+ROUNDS = amount(3, 1)
+SECONDS = amount(4.0, 0.5)
 AT_ONCE = 64
-COUNT = 20_000
+COUNT = amount(20_000, 1_000)
 BATCH = 500
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
+from benchmarks.amount import amount
 from benchmarks.figure import Figure, median
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
 from benchmarks.simulator import behave, forget, most_in_flight
@@ -16,8 +17,8 @@ from deploy.local.instance import ROOT
 from deploy.local.stack import Stack
 from octavo.topics import DB_SMS, SEND_SMS
 
-COUNT = 6_000
-ROUNDS = 3
+COUNT = amount(6_000, 600)
+ROUNDS = amount(3, 1)
 AT_ONCE = 200
 SMS = ("mmg", "firetext")
 QUIET = {"receipts": False}
@@ -34,7 +35,7 @@ def figures() -> Iterator[Figure]:
                 floors.append(_floor(simulator, running.environment))
                 _persist(running, known, persisted, COUNT)
                 with service(running, "dispatcher", "--topics", SEND_SMS.name) as (pid, metrics):
-                    cpu.append(_cpu(pid, metrics, COUNT))
+                    cpu.append(send_cpu(pid, metrics, COUNT))
                     memory = resident_megabytes(pid)
             yield Figure("dispatcher.sms.cpu", median(cpu), "µs", median(floors), "<= 2")
             yield Figure("dispatcher.memory", memory, "MB", None, "<= 150")
@@ -69,7 +70,7 @@ def _persist(running: Stack, known: Mapping[str, str], metrics: str, count: int)
     wait_until(lambda: total(metrics, "notifications_persisted_total") >= there + count, 120, 0.2)
 
 
-def _cpu(pid: int, metrics: str, count: int) -> float:
+def send_cpu(pid: int, metrics: str, count: int) -> float:
     """Microseconds of CPU a send, from when it has begun to its end."""
     wait_until(lambda: _calls(metrics) > 0, 60, 0.02)
     first, before = _calls(metrics), cpu_seconds(pid)

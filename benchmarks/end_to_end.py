@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from benchmarks.amount import amount
 from benchmarks.api import SEND_SMS
 from benchmarks.figure import Figure
 from benchmarks.load import offer
@@ -22,9 +23,9 @@ PEER_CPU_MS = 11.0
 """CPU of the nearest peer for one notification: 10 to 12 ms (measured on the same kind of machine)."""
 PEER_RATE = 175.0
 OURS = ("api", "persister", "dispatcher", "kafka", "postgres")
-SECONDS = 10.0
+SECONDS = amount(10.0, 0.5)
 SLOW_RATE = 5.0
-SLOW_CALLS = 60
+SLOW_CALLS = amount(60, 5)
 
 
 def figures() -> Iterator[Figure]:
@@ -34,7 +35,7 @@ def figures() -> Iterator[Figure]:
         behave(simulator, {name: {"receipts": False} for name in ("mmg", "firetext", "ses")})
         requests = [one.SerializeToString() for one in texts(known["OCTAVO_SMS_TEMPLATE_ID"])]
         address, key = known["OCTAVO_ADDRESS"], known["OCTAVO_API_KEY"]
-        offer(address, SEND_SMS, requests, key=key, seconds=2)
+        offer(address, SEND_SMS, requests, key=key, seconds=amount(5, 1))
         _settled(simulator)
 
         yield from _slow(address, key, requests, simulator)
@@ -70,7 +71,7 @@ def _at(address: str, key: str, requests: list[bytes], simulator: str, rate: flo
     load = Thread(
         target=offer,
         args=(address, SEND_SMS, requests),
-        kwargs={"key": key, "seconds": 14, "rate": rate, "concurrency": 256},
+        kwargs={"key": key, "seconds": SLOW_CALLS / SLOW_RATE + 2, "rate": rate, "concurrency": 256},
     )
     load.start()
     took = latencies(address, key, requests[:SLOW_CALLS], simulator, SLOW_RATE)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import boto3
 
+from benchmarks.amount import amount
 from benchmarks.figure import Figure, median
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
 from benchmarks.stacks import execute, stack
@@ -19,11 +20,11 @@ from octavo.storage.engine import engine
 from octavo.storage.errors import transaction
 from octavo.storage.jobs import NewJob, create_job
 
-ROWS = 50_000
-ROUNDS = 3
-MANY_ROWS = 1_000_000
+ROWS = amount(50_000, 1_000)
+ROUNDS = amount(3, 1)
+MANY_ROWS = amount(1_000_000, 3_000)
 """Ten times as many as a job may have: the reader itself does not ask."""
-WARM_ROWS = 20_000
+WARM_ROWS = amount(20_000, 1_000)
 PUBLISHED = "notifications_job_rows_total"
 
 

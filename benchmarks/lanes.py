@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import grpc
 
+from benchmarks.amount import amount
 from benchmarks.end_to_end import latencies
 from benchmarks.figure import Figure
 from benchmarks.processes import wait_until
@@ -18,9 +19,9 @@ from octavo.v1.job_service_pb2_grpc import JobServiceStub
 
 PEER_ROWS = 195.0
 """Rows a second of the nearest peer, from the upload to the last call of a provider."""
-JOB_ROWS = 5_000
-LARGE_JOB_ROWS = 100_000
-CALLS = 100
+JOB_ROWS = amount(5_000, 200)
+LARGE_JOB_ROWS = amount(100_000, 2_000)
+CALLS = amount(100, 5)
 RATE = 5.0
 WORKERS = (
     ("persister", "--topics", "db-sms"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from time import process_time
 from uuid import UUID, uuid4
 
+from benchmarks.amount import amount
 from benchmarks.crowd import fill, of
 from benchmarks.figure import Figure, median
 from benchmarks.stacks import stack
@@ -16,9 +17,9 @@ from octavo.storage.engine import engine
 from services.api.sending.limits import LeasedLimits
 from services.api.transactions import Transactions
 
-CHECKS = 200_000
-ROUNDS = 5
-MANY = 5_000_000
+CHECKS = amount(200_000, 2_000)
+ROUNDS = amount(5, 1)
+MANY = amount(5_000_000, 10_000)
 
 
 def figures() -> Iterator[Figure]:

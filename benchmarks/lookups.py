@@ -7,16 +7,17 @@ from typing import Any
 
 import grpc
 
+from benchmarks.amount import amount
 from benchmarks.crowd import fill, of
 from benchmarks.figure import Figure, median
 from benchmarks.stacks import stack
 from octavo.v1.notification_service_pb2 import ListNotificationsRequest
 from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub
 
-MANY = 1_000_000
+MANY = amount(1_000_000, 5_000)
 PAGE = 50
-PAGES = 1_000
-CALLS = 500
+PAGES = amount(1_000, 20)
+CALLS = amount(500, 20)
 
 
 def figures() -> Iterator[Figure]:

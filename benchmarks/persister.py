@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from uuid import UUID
 
+from benchmarks.amount import amount
 from benchmarks.figure import Figure, median
 from benchmarks.floors import insert
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
@@ -13,8 +14,8 @@ from octavo.storage.columns import instant
 from octavo.topics import DB_SMS
 from octavo.v1.messages_pb2 import NotificationMessage
 
-COUNT = 20_000
-ROUNDS = 3
+COUNT = amount(20_000, 1_000)
+ROUNDS = amount(3, 1)
 
 
 def figures() -> Iterator[Figure]:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator
 
+from benchmarks.amount import amount
 from benchmarks.figure import Figure, median
 from benchmarks.processes import resident_megabytes
 from benchmarks.stacks import stack
 from benchmarks.work import service
 
-ROUNDS = 3
+ROUNDS = amount(3, 1)
 
 
 def figures() -> Iterator[Figure]:

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -23,36 +24,53 @@ from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 
 
 def accepted_texts(known: Mapping[str, str], environment: Mapping[str, str], count: int) -> list[NotificationMessage]:
-    """Notifications as the api publishes them."""
-    sealer = Sealer(environment["OCTAVO_SEALING_KEYS"].split(","))
-    hasher = Hasher(environment["OCTAVO_HASH_KEY"].encode())
-    service, template = UUID(known["OCTAVO_SERVICE_ID"]).bytes, UUID(known["OCTAVO_SMS_TEMPLATE_ID"]).bytes
+    """SMS as the api publishes them."""
     made = []
     for number in range(count):
-        now = datetime.now(UTC)
-        notification_id, recipient = uuid7(now, os.urandom(10)).bytes, f"+447400{100_000 + number % 800_000}"
-        content = SealedContent(
-            notification_id=notification_id,
-            recipient=recipient,
-            personalisation={"name": f"P{number}", "code": "12345"},
+        message = _accepted(
+            known, environment, "OCTAVO_SMS_TEMPLATE_ID", f"+447400{100_000 + number % 800_000}", number
         )
-        made.append(
-            NotificationMessage(
-                id=notification_id,
-                service_id=service,
-                type=pb.NOTIFICATION_TYPE_SMS,
-                template_id=template,
-                template_version=1,
-                key_type=pb.KEY_TYPE_LIVE,
-                sealed=sealer.seal(content),
-                recipient_hash=hasher.recipient(service, recipient),
-                content_hash=hasher.content(notification_id),
-                created_at_micros=micros(now),
-                parts=1,
-                encoding=pb.SMS_ENCODING_GSM7,
-            )
-        )
+        message.parts, message.encoding = 1, pb.SMS_ENCODING_GSM7
+        made.append(message)
     return made
+
+
+def accepted_emails(known: Mapping[str, str], environment: Mapping[str, str], count: int) -> list[NotificationMessage]:
+    """Emails as the api publishes them."""
+    return [
+        _accepted(known, environment, "OCTAVO_EMAIL_TEMPLATE_ID", f"person{number}@example.com", number)
+        for number in range(count)
+    ]
+
+
+def _accepted(
+    known: Mapping[str, str], environment: Mapping[str, str], template: str, recipient: str, number: int
+) -> NotificationMessage:
+    sealer, hasher = _keys(environment["OCTAVO_SEALING_KEYS"], environment["OCTAVO_HASH_KEY"])
+    now, service_id = datetime.now(UTC), UUID(known["OCTAVO_SERVICE_ID"]).bytes
+    notification_id = uuid7(now, os.urandom(10)).bytes
+    content = SealedContent(
+        notification_id=notification_id,
+        recipient=recipient,
+        personalisation={"name": f"P{number}", "code": "12345"},
+    )
+    return NotificationMessage(
+        id=notification_id,
+        service_id=service_id,
+        type=pb.NOTIFICATION_TYPE_EMAIL if "@" in recipient else pb.NOTIFICATION_TYPE_SMS,
+        template_id=UUID(known[template]).bytes,
+        template_version=1,
+        key_type=pb.KEY_TYPE_LIVE,
+        sealed=sealer.seal(content),
+        recipient_hash=hasher.recipient(service_id, recipient),
+        content_hash=hasher.content(notification_id),
+        created_at_micros=micros(now),
+    )
+
+
+@lru_cache
+def _keys(sealing: str, hashing: str) -> tuple[Sealer, Hasher]:
+    return Sealer(sealing.split(",")), Hasher(hashing.encode())
 
 
 def publish(bootstrap: str, topic: Topic[Any], messages: Sequence[Any]) -> None:
