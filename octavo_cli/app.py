@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from octavo_cli import jobs, keys, notifications, sending, services, templates
+from octavo_cli import jobs, keys, notifications, sending, services, templates, top
 from octavo_cli.configuration import ConfigurationError
 from octavo_cli.failures import Exit, remark, report
 from octavo_cli.session import hint_of, wants_json
@@ -48,6 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(sending.app, name="send")
 notifications.add_to(app)
+app.command("top")(top.top)
 app.add_typer(jobs.app, name="job")
 app.add_typer(templates.app, name="template")
 app.add_typer(services.app, name="service")

@@ -34,7 +34,12 @@ SNS_TOPIC = f"arn:aws:sns:{REGION}:000000000000:octavo-ses-events"
 
 def addresses(instance: Instance, ports: Mapping[str, int]) -> dict[str, str]:
     """Return where everything of the instance is found: the part of `.local/env` that needs no seed."""
+    metrics = [
+        f"http://127.0.0.1:{ports[name]}/metrics"
+        for name in ("api_ops", "persister_ops", "dispatcher_ops", "callbacks_ops")
+    ]
     return {
+        "OCTAVO_METRICS_URLS": ",".join(metrics),
         "OCTAVO_ADDRESS": f"127.0.0.1:{ports['api']}",
         "KAFKA_BOOTSTRAP": os.environ.get(EXTERNAL_KAFKA) or f"127.0.0.1:{ports['kafka']}",
         "DATABASE_URL": os.environ.get(EXTERNAL_DATABASE) or postgres.url(instance, ports["postgres"]),
