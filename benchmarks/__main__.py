@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
-from benchmarks import api, callbacks, dispatcher, end_to_end, jobreader, lanes, limits, lookups, persister, starts
+from benchmarks import (
+    api,
+    callbacks,
+    dispatcher,
+    end_to_end,
+    jobreader,
+    lanes,
+    limits,
+    lookups,
+    persister,
+    scale,
+    ses,
+    starts,
+    statistics,
+)
+from benchmarks.amount import QUICK
 from benchmarks.figure import Figure, circumstances, report
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -14,17 +29,20 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "api": api.figures,
     "persister": persister.figures,
     "dispatcher": dispatcher.figures,
+    "ses": ses.figures,
     "callbacks": callbacks.figures,
     "job-reader": jobreader.figures,
     "limits": limits.figures,
     "lookups": lookups.figures,
+    "statistics": statistics.figures,
     "lanes": lanes.figures,
+    "scale": scale.figures,
     "end-to-end": end_to_end.figures,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures; 1 if a target is missed."""
+    """Measures; 1 if a figure falls short of its target."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     names = parser.parse_args(arguments).parts or list(PARTS)
@@ -37,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"measuring {name} …")
         measured += PARTS[name]()
     report(measured, around, console)
-    return 0 if all(one.ok is not False for one in measured) else 1
+    return 0 if QUICK or all(one.ok is not False for one in measured) else 1
 
 
 if __name__ == "__main__":
