@@ -17,13 +17,16 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from octavo.domain.errors import Forbidden, OctavoError, Reason
-from octavo.telemetry.requests import Requests
+from octavo.telemetry.requests import CODES, Requests
 from services.api.parsing import parse
 from services.api.serving import errors
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import Caller, CallerKind, enter
 
 log = structlog.get_logger()
+
+OF_STRANGERS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNAVAILABLE", "CANCELLED", "INTERNAL")
+"""How calls end that are let in by nobody."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -64,6 +67,8 @@ class _Call:
         self._behaviour = behaviour
         self._authenticator = authenticator
         self._callers = callers
+        # Only what can be: a scrape takes as long as there are series.
+        codes = {kind: CODES if kind in callers else OF_STRANGERS for kind in CallerKind}
         self._requests: Mapping[str, Requests] = {
             kind.value: Requests(
                 method.containing_service.full_name,
@@ -72,6 +77,7 @@ class _Call:
                 module=behaviour.__module__,
                 function=behaviour.__qualname__,
                 kind=_kind(method),
+                codes=codes[kind],
             )
             for kind in CallerKind
         }
