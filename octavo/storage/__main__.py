@@ -1,6 +1,6 @@
 """`python -m octavo.storage migrate`: brings the database to the newest schema and makes the partitions ahead.
 
-`reseal` seals again what older keys sealed.
+`reseal` seals again what older keys sealed; `restored` keeps what a backup does not know of from being sent again.
 """
 
 import sys
@@ -14,6 +14,7 @@ from octavo.config import DatabaseSettings, SealingSettings, load
 from octavo.crypto import Sealer
 from octavo.domain.errors import Unavailable
 from octavo.storage import migrations, partitions
+from octavo.storage.due import mark_restored
 from octavo.storage.engine import engine
 from octavo.storage.errors import transaction
 from octavo.storage.reseal import FIRST, GUESTS, NOTIFICATIONS, reseal_all
@@ -70,6 +71,24 @@ def reseal(after: Annotated[str, typer.Option(help="Leave out notifications up t
     for one in unreadable:
         typer.echo(f"no key opens {one}", err=True)
     raise typer.Exit(1 if unreadable else 0)
+
+
+@commands.command()
+def restored() -> None:
+    """Makes unconfirmed all that may have been sent after the backup that the database was restored from.
+
+    Run it after persisters have handled again what Kafka has since the backup, and before any dispatcher starts: receipts then
+    settle what was sent, and the services' policies the rest. Harmless to repeat as long as no dispatcher runs.
+    """
+    (settings,) = load(DatabaseSettings)
+    made, count = engine(settings.database_url.get_secret_value(), pool=1), 0
+    while True:
+        with transaction(made) as connection:
+            ids = mark_restored(connection)
+        count += len(ids)
+        if not ids:
+            break
+    typer.echo(f"{count} notifications are unconfirmed")
 
 
 if __name__ == "__main__":

@@ -102,6 +102,18 @@ _NO_RECEIPT = text(
     )
 )
 
+# One whose time was still to come can't have been sent. A retry may have been.
+_RESTORED = text(
+    _SWEEP.format(
+        join="",
+        condition="n.status = 'created' OR n.status = 'scheduled' AND n.send_at < now() "
+        "OR n.status = 'sending' AND n.claim_expires_at IS NOT NULL",
+        change="status = 'sending', sent_at = coalesce(n.sent_at, now()), unconfirmed_at = now(), due = true, "
+        "resend = false, attempts = greatest(n.attempts, 1), claim_token = NULL, claim_expires_at = NULL, "
+        "next_attempt_at = NULL, status_reason = 'unconfirmed: restored from a backup'",
+    )
+)
+
 
 @measured
 def take_due_notifications(
@@ -140,3 +152,9 @@ def resend_unconfirmed(connection: Connection, wait: timedelta = UNCONFIRMED_WAI
 def fail_without_receipt(connection: Connection, wait: timedelta = RECEIPT_WAIT, at_most: int = 500) -> Sequence[str]:
     """Ends those that no receipt came for; their ids. A later receipt still counts."""
     return [str(row.id) for row in connection.execute(_NO_RECEIPT, {"wait": wait, "at_most": at_most})]
+
+
+@measured
+def mark_restored(connection: Connection, at_most: int = 500) -> Sequence[str]:
+    """Makes unconfirmed whatever may have been sent after the backup that the database was restored from; their ids."""
+    return [str(row.id) for row in connection.execute(_RESTORED, {"at_most": at_most})]
