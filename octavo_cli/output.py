@@ -96,10 +96,10 @@ def line(cells: Iterable[Any]) -> None:
     terminal().print(Text("  ").join(shown(cell) for cell in cells), soft_wrap=True)
 
 
-def facts(lines: Iterable[tuple[str, Any]]) -> None:
-    """Prints what is known about one thing, a line for each; what is empty is left out."""
+def facts(lines: Iterable[tuple[str, Any]], width: int = 0) -> None:
+    """Prints what is known about one thing, a line for each, the names at least so wide; what is empty is left out."""
     known = [(name, value) for name, value in lines if value is not None and value not in ("", ())]
-    width = max((len(name) for name, _ in known), default=0)
+    width = max((width, *(len(name) for name, _ in known)))
     for name, value in known:
         terminal().print(Text.assemble((name.ljust(width), "bold"), "  ", shown(value)), soft_wrap=True)
 

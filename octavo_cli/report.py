@@ -10,6 +10,8 @@ from typing import TextIO
 from octavo_cli import output
 from octavo_client import Jobs
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+
 
 def write_report(jobs: Jobs, job_id: str, to: Path | None, *, as_json: bool) -> None:
     """Writes a report as a whole: what is interrupted is fetched again before anything is shown."""
@@ -37,4 +39,9 @@ def _copy(fetched: Path) -> None:
 def _as_json(fetched: Path, file: TextIO | None = None) -> None:
     with fetched.open(encoding="utf-8-sig", newline="") as report:
         for row in csv.DictReader(report):
-            output.emit(row, file)
+            output.emit({name: _unescaped(cell) for name, cell in row.items()}, file)
+
+
+def _unescaped(cell: str | None) -> str | None:
+    """A cell as it was before an apostrophe went in front of it, which keeps spreadsheets from taking it for a formula."""
+    return cell[1:] if cell and cell[0] == "'" and cell[1:2] in _FORMULA_STARTS else cell

@@ -77,6 +77,10 @@ def email(
     _send(context, message, wait=wait, timeout=timeout, as_json=as_json)
 
 
+_WIDEST = len("subject")
+"""Of the names that are shown before the wait and after it."""
+
+
 def arrived_or_exit(notification: Notification) -> None:
     """Ends the command with status 8 if a message is settled, but did not arrive."""
     if notification.status not in ARRIVED:
@@ -101,13 +105,14 @@ def _send(
 
 def _show_outcome(octavo: Client, sent: Sent, timeout: timedelta | None, *, as_json: bool) -> None:
     if not as_json:
-        output.facts([("id", sent.id), *_about(sent)])
+        # Known at once, whatever becomes of the wait.
+        output.facts([("id", sent.id), *_about(sent)], width=_WIDEST)
     octavo.wait(sent.id, timeout)
     settled = octavo.get(sent.id)
     if as_json:
         output.emit(settled)
     else:
-        output.facts([("status", settled.status), ("why", settled.status_reason)])
+        output.facts([("status", settled.status), ("why", settled.status_reason)], width=_WIDEST)
         output.body(settled.body)
     arrived_or_exit(settled)
 

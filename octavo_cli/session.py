@@ -9,10 +9,12 @@ import typer
 
 from octavo_cli import configuration
 from octavo_cli.failures import remark
-from octavo_client import AdminClient, Client
+from octavo_client import AdminClient, Client, Unavailable
 
 _JSON = "octavo.json"
 _HINT = "octavo.hint"
+_NO_CONNECTION = "failed to connect to all addresses"
+"""How gRPC begins when nobody answers."""
 
 
 def _remember(context: typer.Context, value: bool) -> bool:
@@ -53,7 +55,7 @@ def as_service() -> Iterator[Client]:
     """A client with the key of a service. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_api_key(), "api_key")
-    with Client(address, key, tls=found.tls) as client:
+    with _reaching(address), Client(address, key, tls=found.tls) as client:
         yield client
 
 
@@ -62,8 +64,20 @@ def as_admin() -> Iterator[AdminClient]:
     """A client with the key of the platform team. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_admin_key(), "admin_key")
-    with AdminClient(address, key, tls=found.tls) as client:
+    with _reaching(address), AdminClient(address, key, tls=found.tls) as client:
         yield client
+
+
+@contextmanager
+def _reaching(address: str) -> Iterator[None]:
+    """Says where nobody answered, and why, in place of gRPC's account of its attempts."""
+    try:
+        yield
+    except Unavailable as error:
+        if not error.message.startswith(_NO_CONNECTION):
+            raise
+        why = error.message.rpartition(": ")[2]
+        raise Unavailable(error.code, error.reason, f"Octavo does not answer at {address}: {why}") from None
 
 
 def page_size(limit: int) -> int:

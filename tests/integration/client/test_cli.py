@@ -151,6 +151,14 @@ def test_a_server_that_does_not_know_the_call_is_a_fault(octavo):
     assert octavo("get", "n1").exit_code == 1
 
 
+def test_where_nobody_answers_is_told(octavo, server):
+    server.stop()
+    done = octavo("get", "n1")
+    assert done.exit_code == 7
+    assert f"Octavo does not answer at {server.address}: " in done.stderr
+    assert "all addresses" not in done.stderr
+
+
 def test_what_is_not_configured_is_told(octavo):
     done = octavo("get", "n1", OCTAVO_API_KEY=None)
     assert done.exit_code == 78
@@ -401,13 +409,20 @@ def test_jobs_are_listed_shown_and_cancelled(octavo, server, jobs):
     assert "cancelled" in octavo("job", "cancel", "j1").stdout
 
 
+def test_what_is_known_before_and_after_the_wait_stands_in_one_column(octavo, server, sends):
+    settles(server, "NOTIFICATION_STATUS_DELIVERED")
+    lines = octavo("send", "sms", "t", "07700900001", "--wait").stdout.splitlines()
+    assert {line.index(value) for line, value in zip(lines, ("n1", "1 (", "delivered"), strict=False)} == {9}
+
+
 def test_a_report_is_csv_or_json(octavo, server, tmp_path):
-    chunks = [b"\xef\xbb\xbfrow,recipient,sta", b"tus\r\n1,+447700900001,delivered\r\n"]
+    chunks = [b"\xef\xbb\xbfrow,recipient,sta", b"tus\r\n1,'+447700900001,delivered\r\n"]
     server.methods["DownloadReport"] = lambda _, __: (job_service_pb2.DownloadReportResponse(chunk=c) for c in chunks)
     path = tmp_path / "report.csv"
     assert octavo("job", "report", "j1", "-o", path).exit_code == 0
     assert path.read_bytes() == b"".join(chunks)
     assert octavo("job", "report", "j1").stdout_bytes == b"".join(chunks)
+    # The apostrophe is for spreadsheets alone.
     as_json = json.loads(octavo("job", "report", "j1", "--json").stdout)
     assert as_json == {"row": "1", "recipient": "+447700900001", "status": "delivered"}
 
