@@ -109,7 +109,9 @@ def traffic(prometheus, account, eventually) -> None:
 def _expressions(path: Path) -> Iterator[tuple[str, str]]:
     for panel in json.loads(path.read_text())["panels"]:
         for target in panel["targets"]:
-            expression = target["expr"].replace("$__rate_interval", "1m").replace("$provider", ".*")
+            expression = target["expr"]
+            for variable, value in (("$__rate_interval", "1m"), ("$provider", ".*"), ("$type", ".*")):
+                expression = expression.replace(variable, value)
             yield panel["title"], re.sub(r"\[1h\]", "[1m]", expression)
 
 
