@@ -120,6 +120,8 @@ def test_kafka_users_may_do_what_the_flow_needs_and_no_more(production):
     assert _allowed(production, "octavo-api") == api
     groups = {prefix: {"Describe"} for prefix in ("persister.", "dispatcher.", "callbacks.")}
     assert _allowed(production, "octavo-watch") == dict.fromkeys(topics.names(), read) | groups
+    replay = {topic.name: write for topic in topics.ALL} | {topic.dead: read for topic in topics.ALL}
+    assert _allowed(production, "octavo-replay") == replay | {"replay.": read}
     assert all(operations == {"Describe"} for operations in _allowed(production, "octavo-scaling").values())
 
 
