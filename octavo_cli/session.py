@@ -13,8 +13,13 @@ from octavo_client import AdminClient, Client, Unavailable
 
 _JSON = "octavo.json"
 _HINT = "octavo.hint"
-_NO_CONNECTION = "failed to connect to all addresses"
-"""How gRPC begins when nobody answers."""
+_NO_ANSWER = {
+    "errors resolving": "there is no such host",
+    "DNS resolution failed": "there is no such host",
+    "failed to connect to all addresses": "no connection can be made",
+    "connections to all backends failing": "no connection can be made",
+}
+"""How gRPC begins its account when nobody answers, and what that means."""
 
 
 def _remember(context: typer.Context, value: bool) -> bool:
@@ -55,7 +60,7 @@ def as_service() -> Iterator[Client]:
     """A client with the key of a service. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_api_key(), "api_key")
-    with _reaching(address), Client(address, key, tls=found.tls) as client:
+    with _reaching(found), Client(address, key, tls=found.tls) as client:
         yield client
 
 
@@ -64,20 +69,22 @@ def as_admin() -> Iterator[AdminClient]:
     """A client with the key of the platform team. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_admin_key(), "admin_key")
-    with _reaching(address), AdminClient(address, key, tls=found.tls) as client:
+    with _reaching(found), AdminClient(address, key, tls=found.tls) as client:
         yield client
 
 
 @contextmanager
-def _reaching(address: str) -> Iterator[None]:
-    """Says where nobody answered, and why, in place of gRPC's account of its attempts."""
+def _reaching(found: configuration.Configuration) -> Iterator[None]:
+    """Says where nobody answered, in place of gRPC's account of its attempts."""
     try:
         yield
     except Unavailable as error:
-        if not error.message.startswith(_NO_CONNECTION):
+        why = next((why for begins, why in _NO_ANSWER.items() if error.message.startswith(begins)), None)
+        if why is None:
             raise
-        why = error.message.rpartition(": ")[2]
-        raise Unavailable(error.code, error.reason, f"Octavo does not answer at {address}: {why}") from None
+        with_tls = " with TLS" if found.tls else ""
+        message = f"Octavo does not answer at {found.address}{with_tls}: {why}"
+        raise Unavailable(error.code, error.reason, message) from None
 
 
 def page_size(limit: int) -> int:

@@ -151,12 +151,19 @@ def test_a_server_that_does_not_know_the_call_is_a_fault(octavo):
     assert octavo("get", "n1").exit_code == 1
 
 
-def test_where_nobody_answers_is_told(octavo, server):
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, "Octavo does not answer at localhost:{port}: no connection can be made"),
+        ({"OCTAVO_TLS": "true"}, "Octavo does not answer at localhost:{port} with TLS: no connection can be made"),
+        ({"OCTAVO_ADDRESS": "nohost.invalid:1"}, "Octavo does not answer at nohost.invalid:1: there is no such host"),
+    ],
+)
+def test_where_nobody_answers_is_told(octavo, server, environment, told):
     server.stop()
-    done = octavo("get", "n1")
+    done = octavo("get", "n1", **environment)
     assert done.exit_code == 7
-    assert f"Octavo does not answer at {server.address}: " in done.stderr
-    assert "all addresses" not in done.stderr
+    assert told.format(port=server.port) in done.stderr
 
 
 def test_what_is_not_configured_is_told(octavo):
