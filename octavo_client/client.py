@@ -18,6 +18,8 @@ _OPTIONS = (
     # A server that comes back is found soon.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    # Of several servers each in turn; one that is about to stop says so, and is left before it does.
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}'),
     # Pages of long emails.
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )

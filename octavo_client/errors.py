@@ -113,6 +113,8 @@ BY_CODE: Mapping[str, type[OctavoError]] = MappingProxyType(
         "FAILED_PRECONDITION": FailedPrecondition,
         "RESOURCE_EXHAUSTED": QuotaExceeded,
         "UNAVAILABLE": Unavailable,
+        # A call that comes just as a server stops is cancelled, not refused.
+        "CANCELLED": Unavailable,
         "DEADLINE_EXCEEDED": DeadlineExceeded,
         "ABORTED": Aborted,
     }

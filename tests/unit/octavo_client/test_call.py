@@ -19,7 +19,7 @@ def send(world, **patience):
     return Notifications(world.caller(**patience)).send_sms("template", "07700900001", {"name": "Ann"})
 
 
-@pytest.mark.parametrize("code", [C.UNAVAILABLE, C.DEADLINE_EXCEEDED, C.ABORTED])
+@pytest.mark.parametrize("code", [C.UNAVAILABLE, C.DEADLINE_EXCEEDED, C.ABORTED, C.CANCELLED])
 def test_repeats_a_send_with_the_same_request_id(world, failure, code):
     world.answers["SendSms"] = [failure(code), failure(code), SENT]
     assert send(world).id == "the-id"
