@@ -1,5 +1,6 @@
 """Further processes of a service, beside those of the stack: they come and go."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,13 @@ from deploy.local.instance import ROOT
 from tests.faults.case import Case
 
 END_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

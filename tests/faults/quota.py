@@ -1,7 +1,6 @@
 """The daily limit: never exceeded, whoever dies; and used up to the last, once nobody holds a part of it in vain."""
 
 import os
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub
 from tests.faults.case import Case, Fault
 from tests.faults.evidence import Quota
 from tests.faults.load import Account
-from tests.faults.members import member
+from tests.faults.members import free_port, member
 
 LIMIT = 120
 SHARED = 30
@@ -98,7 +97,7 @@ def _caller(case: Case, account: Account, address: str) -> Iterator[_Caller]:
 def shared(case: Case) -> Sequence[str]:
     """Two processes share the limit; one falls idle, and the other gets all that is left within seconds."""
     account = _small(case)
-    port = _free_port()
+    port = free_port()
     second = f"127.0.0.1:{port}"
     with (
         member(case, "api", more={"OCTAVO_API_PORT": str(port)}),
@@ -140,12 +139,6 @@ def killed(case: Case) -> Sequence[str]:
     )[0]["accepted"]
     case.quotas.append(Quota("a small service", LIMIT, counted))
     return []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 FAULTS: dict[str, Fault] = {"limit shared by two": shared, "limit with an api killed": killed}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TextIO
 
-from tests.faults import csvlane, drains, kills, outages, quota, records
+from tests.faults import csvlane, drains, kills, outages, quota, records, rolling
 from tests.faults.case import Case, Fault
 from tests.faults.judge import Verdict
 from tests.faults.load import Load
@@ -17,6 +17,7 @@ FAULTS: dict[str, Fault] = {
     **outages.FAULTS,
     **records.FAULTS,
     **drains.FAULTS,
+    **rolling.FAULTS,
     **quota.FAULTS,
 }
 """Every fault, by name, in the order in which they are done."""
@@ -86,8 +87,11 @@ def run(system: System, faults: Mapping[str, Fault], seed: str, tell: Callable[[
 
     for name, fault in faults.items():
         folder = system.directory / "ledgers" / name.replace(" ", "-")
-        # Who drains is not missed: its clients wait for its successor.
-        load = Load(system.account, folder, f"{seed} {name}", patient=name in drains.FAULTS)
+        if name in rolling.FAULTS:
+            load = rolling.load(system, folder, f"{seed} {name}")
+        else:
+            # Who drains is not missed: its clients wait for its successor.
+            load = Load(system.account, folder, f"{seed} {name}", patient=name in drains.FAULTS)
         case = Case(name, system, Random(f"{seed} {name}"), load)
         cases.append(case)
         case.perform(fault)
