@@ -180,4 +180,4 @@ def bucket(s3_server: Stack) -> Bucket:
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
     )
-    return Bucket(client, environment["OCTAVO_S3_BUCKET"], ObjectStore(client, environment["OCTAVO_S3_BUCKET"]))
+    return Bucket(client, environment["OCTAVO_S3_BUCKET"], ObjectStore(lambda: client, environment["OCTAVO_S3_BUCKET"]))

@@ -70,5 +70,5 @@ def test_a_store_that_is_away_is_tried_again_later(bucket):
         config=Config(retries={"total_max_attempts": 1}),
     )
     with pytest.raises(Unavailable) as caught:
-        ObjectStore(nowhere, "octavo").find("a.csv")
+        ObjectStore(lambda: nowhere, "octavo").find("a.csv")
     assert caught.value.reason is Reason.STORE_UNAVAILABLE

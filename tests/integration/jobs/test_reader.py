@@ -231,7 +231,7 @@ def test_while_the_store_is_away_reading_is_tried_again_and_said_so(desk, capsys
         aws_secret_access_key="x",
         config=Config(retries={"total_max_attempts": 1}),
     )
-    away = JobReader(desk.jobs.engine, desk.broker, desk.files(ObjectStore(nowhere, "octavo")))
+    away = JobReader(desk.jobs.engine, desk.broker, desk.files(ObjectStore(lambda: nowhere, "octavo")))
     for attempt in range(1, 7):
         desk.jobs.execute("UPDATE jobs SET next_try_at = now()")
         away.hear([heard(job.id.bytes)])

@@ -48,5 +48,5 @@ def test_uploads_that_no_job_names_are_erased_once_they_are_old(jobs, bucket, sw
 
 def test_a_bucket_that_can_not_be_listed_is_tried_again_later(jobs, bucket):
     with pytest.raises(Unavailable) as caught:
-        UploadSweep(jobs.engine, ObjectStore(bucket.client, "no-such-bucket"), AT_ONCE).once()
+        UploadSweep(jobs.engine, ObjectStore(lambda: bucket.client, "no-such-bucket"), AT_ONCE).once()
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
