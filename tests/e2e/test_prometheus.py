@@ -8,6 +8,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.integration.transport.conftest import free_port
 
 FETCHED = ROOT / ".local/tools/prometheus/usr/bin/prometheus"
 PROMETHEUS = shutil.which("prometheus") or (str(FETCHED) if FETCHED.exists() else None)
+RULES = ROOT / "deploy/alerts/rules.yaml"
 DASHBOARDS = sorted((ROOT / "deploy/dashboards").glob("*.json"))
 
 pytestmark = [
@@ -50,7 +52,13 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(known: dict[str, str], tmp_path_factory) -> Iterator[Prometheus]:
-    home: Path = tmp_path_factory.mktemp("prometheus")
+    with running(known, tmp_path_factory.mktemp("prometheus"), RULES) as started:
+        yield started
+
+
+@contextmanager
+def running(known: dict[str, str], home: Path, rules: Path) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes every process, each second, with these rules."""
     targets = [
         {
             "targets": [urllib.parse.urlparse(known[f"{service.upper()}_METRICS_URL"]).netloc],
@@ -61,7 +69,7 @@ def prometheus(known: dict[str, str], tmp_path_factory) -> Iterator[Prometheus]:
     ]
     configuration = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(ROOT / "deploy/alerts/rules.yaml")],
+        "rule_files": [str(rules)],
         "scrape_configs": [{"job_name": "octavo", "static_configs": targets}],
     }
     (home / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
