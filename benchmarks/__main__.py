@@ -20,6 +20,7 @@ from benchmarks import (
     ses,
     starts,
     statistics,
+    traces,
 )
 from benchmarks.amount import QUICK
 from benchmarks.figure import Figure, circumstances, report
@@ -27,6 +28,7 @@ from benchmarks.figure import Figure, circumstances, report
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "starts": starts.figures,
     "api": api.figures,
+    "traces": traces.figures,
     "persister": persister.figures,
     "dispatcher": dispatcher.figures,
     "ses": ses.figures,

@@ -1,0 +1,119 @@
+"""What it costs the api to be seen: a share of its calls traced, and its metrics scraped while it works."""
+
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from benchmarks.amount import amount
+from benchmarks.api import SEND_SMS
+from benchmarks.figure import Figure, alternate, median
+from benchmarks.load import offer
+from benchmarks.processes import cpu_seconds, free_port, running, wait_until
+from benchmarks.stacks import stack, texts
+from deploy.local.probes import http_ok
+
+ROUNDS = amount(5, 1)
+SECONDS = amount(4.0, 0.5)
+SCRAPES = amount(30, 2)
+RATE = 500
+"""Calls a second while it is scraped: about half of what a process can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """A process of the api."""
+
+    pid: int
+    address: str
+    operations: str
+
+
+def figures() -> Iterator[Figure]:
+    """CPU of a call with 1 % of the notifications traced, beside none; the time of a scrape."""
+    with stack({"kafka", "postgres"}) as (around, known), _collector() as (endpoint, spans):
+        requests = [one.SerializeToString() for one in texts(known["OCTAVO_SMS_TEMPLATE_ID"])]
+        key = known["OCTAVO_API_KEY"]
+        # Each process has its own moods; the exporter's thread is there in both, with nothing to export in one.
+        traced = {"OCTAVO_TRACES_ENDPOINT": endpoint, "OCTAVO_TRACES_SHARE": "0.01"}
+        with _api(around.environment) as off, _api({**around.environment, **traced}) as on:
+
+            def of(api: _Api) -> Callable[[], float]:
+                def once() -> float:
+                    before = cpu_seconds(api.pid)
+                    seen = offer(api.address, SEND_SMS, requests, key=key, seconds=SECONDS)
+                    if seen["failures"]:
+                        raise RuntimeError(f"calls failed: {seen['failures']}")
+                    return (cpu_seconds(api.pid) - before) / float(seen["calls"]) * 1e6
+
+                return once
+
+            for api in (off, on):
+                _warm(api, requests, key)
+            taken = alternate(ROUNDS, off=of(off), on=of(on))
+            # There is nothing to compare unless spans do go out.
+            wait_until(lambda: _warm(on, requests, key) and bool(spans), 60)
+            yield Figure("traces.send_sms.cpu", median(taken["on"]), "µs", median(taken["off"]), "<= 1.03")
+            with ThreadPoolExecutor(1) as threads:
+                seconds = 2 * SECONDS
+                load = threads.submit(offer, off.address, SEND_SMS, requests, key=key, seconds=seconds, rate=RATE)
+                pause = seconds / (SCRAPES + 1)
+                scrapes = [_scrape(off.operations, pause) for _ in range(SCRAPES)]
+                load.result()
+            yield Figure("traces.scrape_under_load", median(scrapes), "ms", None, "<= 50")
+
+
+def _warm(api: _Api, requests: Sequence[bytes], key: str) -> bool:
+    """Has the process answer calls for a second; True."""
+    wait_until(lambda: bool(offer(api.address, SEND_SMS, requests, key=key, seconds=1)["calls"]), 30)
+    return True
+
+
+def _scrape(operations: str, pause: float) -> float:
+    """Milliseconds of one scrape, after a pause."""
+    time.sleep(pause)
+    begun = time.perf_counter()
+    with urllib.request.urlopen(f"{operations}/metrics", timeout=10) as answer:
+        answer.read()
+    return (time.perf_counter() - begun) * 1000
+
+
+@contextmanager
+def _api(environment: Mapping[str, str]) -> Iterator[_Api]:
+    port, ops = free_port(), free_port()
+    operations = f"http://127.0.0.1:{ops}"
+    ports = {"OCTAVO_API_PORT": str(port), "OCTAVO_OPS_PORT": str(ops)}
+    with running(["services.api"], {**environment, **ports}, lambda: http_ok(f"{operations}/readyz")) as pid:
+        yield _Api(pid, f"127.0.0.1:{port}", operations)
+
+
+@contextmanager
+def _collector() -> Iterator[tuple[str, list[int]]]:
+    """A collector of spans: where it is, and the sizes of what came."""
+    sizes: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Takes spans."""
+            sizes.append(len(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1/traces", sizes
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
