@@ -39,8 +39,6 @@ LONGEST_WAIT_SECONDS = 0.02
 _PAUSE = 2.0
 """Times that an acknowledgement takes, from one departure to the next."""
 _SMOOTHING = 0.2
-# Just long enough for the loop to hand over all that it has collected before the producer's thread takes it away.
-_HANDOVER_MS = 1
 # A producer whose thread died settles nothing any more: what it holds for longer than this is given up.
 _PATIENCE_SECONDS = DELIVERY_SECONDS + 4
 
@@ -78,9 +76,7 @@ class KafkaPublisher:
         most_bytes: int = MOST_BYTES,
     ) -> None:
         used = security or KafkaSecurity.plain()
-        self._keeper = ProducerKeeper(
-            lambda: producer(bootstrap, used, linger_ms=_HANDOVER_MS, delivery_seconds=DELIVERY_SECONDS), topics
-        )
+        self._keeper = ProducerKeeper(lambda: producer(bootstrap, used, delivery_seconds=DELIVERY_SECONDS), topics)
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -178,13 +174,7 @@ class KafkaPublisher:
         handed = 0
         try:
             for message in waiting.messages:
-                future = used.send(
-                    message.topic,
-                    value=message.value,
-                    key=message.key,
-                    headers=list(message.headers),
-                    partition=self._spread.partition(used, message.topic),
-                )
+                future = self._spread.send(used, message)
                 handed += 1
                 future.add_callback(partial(self._acknowledged, waiting))
                 future.add_errback(partial(self._refused, waiting))

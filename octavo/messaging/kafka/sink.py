@@ -29,10 +29,11 @@ DELIVERY_SECONDS = 20.0
 LATE_SECONDS = 5.0
 """So long after that it should have said so; a producer that did not waits for an answer that never comes."""
 
+# Just long enough to hand over all that is published at once before the producer's thread takes it away.
+_HANDOVER_MS = 1
 
-def producer(
-    bootstrap: str, security: KafkaSecurity, *, linger_ms: int = 1, delivery_seconds: float = DELIVERY_SECONDS
-) -> Any:
+
+def producer(bootstrap: str, security: KafkaSecurity, *, delivery_seconds: float = DELIVERY_SECONDS) -> Any:
     """A producer that waits for every in-sync replica. Raises Unavailable while no broker answers."""
     return connected(
         KafkaProducer,
@@ -40,12 +41,12 @@ def producer(
         security=security,
         acks="all",
         enable_idempotence=True,
-        linger_ms=linger_ms,
+        linger_ms=_HANDOVER_MS,
         batch_size=256 * 1024,
         max_request_size=LARGEST_DEAD,
         # Metadata is fetched at the start: no later call waits long for it.
         max_block_ms=2000,
-        request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - linger_ms - 1),
+        request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - _HANDOVER_MS - 1),
         delivery_timeout_ms=int(delivery_seconds * 1000),
         allow_auto_create_topics=False,
         metrics_enabled=False,
@@ -99,16 +100,7 @@ class KafkaSink:
     def _send(self, used: Any, messages: Sequence[Outgoing]) -> list[Any]:
         with self._sending:
             self._spread.turn()
-            return [
-                used.send(
-                    one.topic,
-                    value=one.value,
-                    key=one.key,
-                    headers=list(one.headers),
-                    partition=self._spread.partition(used, one.topic),
-                )
-                for one in messages
-            ]
+            return [self._spread.send(used, message) for message in messages]
 
     def close(self) -> None:
         """Sends what is buffered, and ends."""

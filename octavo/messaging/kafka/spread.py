@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from octavo.topics import spreads
+from octavo.topics import Outgoing, spreads
 
 
 class Spread:
@@ -22,7 +22,17 @@ class Spread:
         self._turn += 1
         self._chosen.clear()
 
-    def partition(self, producer: Any, topic: str) -> int | None:
+    def send(self, producer: Any, message: Outgoing) -> Any:
+        """Hands a message to a producer of kafka-python; what tells how it ended. Raises what the producer raises."""
+        return producer.send(
+            message.topic,
+            value=message.value,
+            key=message.key,
+            headers=list(message.headers),
+            partition=self._partition(producer, message.topic),
+        )
+
+    def _partition(self, producer: Any, topic: str) -> int | None:
         """Where a record of this topic goes in this turn; None if its key decides."""
         if topic not in self._chosen:
             partitions = sorted(producer.partitions_for(topic) or ()) if spreads(topic) else ()
