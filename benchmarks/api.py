@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.amount import amount
 from benchmarks.figure import Figure, alternate, median
 from benchmarks.floors.echo import METHOD
-from benchmarks.load import offer
-from benchmarks.processes import cpu_seconds, free_port, resident_megabytes, running, wait_until
+from benchmarks.load import offer, offered, warm
+from benchmarks.processes import free_port, resident_megabytes, running
 from benchmarks.stacks import batches, stack, texts
 from deploy.local.probes import listening
 from octavo.v1.notification_service_pb2 import SendSmsResponse
@@ -28,18 +28,15 @@ def figures() -> Iterator[Figure]:
         size = len(SendSmsResponse(id="x" * 36, body="x" * 45, template_id="x" * 36).SerializeToString())
         with running(["benchmarks.floors.echo", str(port), str(size)], {}, lambda: listening(port)) as echo_pid:
             echo = f"127.0.0.1:{port}"
-            _warm(address, SEND_SMS, requests, key)
-            _warm(echo, METHOD, requests, key)
+            warm(address, SEND_SMS, requests, key)
+            warm(echo, METHOD, requests, key)
             rates: dict[str, list[float]] = {"api": [], "echo": []}
 
             def of(name: str, at: str, method: str, given: Sequence[bytes], process: int) -> Callable[[], float]:
                 def once() -> float:
-                    before = cpu_seconds(process)
-                    seen = offer(at, method, given, key=key, seconds=SECONDS)
-                    if seen["failures"]:
-                        raise RuntimeError(f"calls failed: {seen['failures']}")
-                    rates.setdefault(name, []).append(seen["calls"] / seen["seconds"])
-                    return (cpu_seconds(process) - before) / float(seen["calls"]) * 1e6
+                    rate, cpu = offered(process, at, method, given, key=key, seconds=SECONDS)
+                    rates.setdefault(name, []).append(rate)
+                    return cpu
 
                 return once
 
@@ -58,7 +55,3 @@ def figures() -> Iterator[Figure]:
             seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS * 2, rate=half)
             yield Figure("api.send_sms.p50_at_half_rate", seen["p50_ms"], "ms")
             yield Figure("api.send_sms.p99_at_half_rate", seen["p99_ms"], "ms", None, "<= 15")
-
-
-def _warm(address: str, method: str, requests: Sequence[bytes], key: str) -> None:
-    wait_until(lambda: bool(offer(address, method, requests, key=key, seconds=1)["calls"]), 30)

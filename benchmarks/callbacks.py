@@ -30,7 +30,7 @@ from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 ROUNDS = amount(3, 1)
 SECONDS = amount(4.0, 0.5)
 AT_ONCE = 64
-COUNT = amount(20_000, 1_000)
+COUNT = amount(20_000, 3_000)
 BATCH = 500
 
 

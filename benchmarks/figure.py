@@ -50,6 +50,11 @@ def median(rounds: Sequence[float]) -> float:
     return statistics.median(rounds)
 
 
+def p99(ascending: Sequence[float]) -> float:
+    """What one in a hundred exceeds."""
+    return ascending[int(len(ascending) * 0.99)]
+
+
 def alternate(rounds: int, **measure: Callable[[], float]) -> dict[str, list[float]]:
     """Measures each in turn, several times, so that a busy moment meets all of them."""
     taken: dict[str, list[float]] = {name: [] for name in measure}

@@ -1,9 +1,9 @@
 """The job reader: rows a second from S3 to Kafka, and how much its memory grows over a million of them."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import boto3
@@ -12,7 +12,7 @@ from benchmarks.amount import amount
 from benchmarks.figure import Figure, median
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
 from benchmarks.stacks import execute, stack
-from benchmarks.work import service, total
+from benchmarks.work import course, service, total
 from deploy.local.stack import Stack
 from octavo.domain.ids import uuid7
 from octavo.domain.notification import KeyType, NotificationType
@@ -20,9 +20,9 @@ from octavo.storage.engine import engine
 from octavo.storage.errors import transaction
 from octavo.storage.jobs import NewJob, create_job
 
-ROWS = amount(50_000, 1_000)
+ROWS = amount(50_000, 4_000)
 ROUNDS = amount(3, 1)
-MANY_ROWS = amount(1_000_000, 3_000)
+MANY_ROWS = amount(1_000_000, 6_000)
 """Ten times as many as a job may have: the reader itself does not ask."""
 WARM_ROWS = amount(20_000, 1_000)
 PUBLISHED = "notifications_job_rows_total"
@@ -35,9 +35,9 @@ def figures() -> Iterator[Figure]:
         for _ in range(ROUNDS):
             _start_job(running, known, ROWS)
             with service(running, "persister", "--roles", "jobs") as (pid, metrics):
-                taken = _measured(pid, metrics, ROWS)
-                rates.append(taken[0])
-                cpu.append(taken[1])
+                rate, used = course(partial(total, metrics, PUBLISHED), partial(cpu_seconds, pid), ROWS)
+                rates.append(rate)
+                cpu.append(used)
         yield Figure("job_reader.rate", median(rates), "/s", None, ">= 5000")
         yield Figure("job_reader.cpu", median(cpu), "µs")
         _start_job(running, known, MANY_ROWS)
@@ -46,15 +46,6 @@ def figures() -> Iterator[Figure]:
             before = resident_megabytes(pid)
             wait_until(lambda: total(metrics, PUBLISHED) >= MANY_ROWS, 1_200, 0.5)
             yield Figure("job_reader.growth", resident_megabytes(pid) - before, "MB", None, "<= 30")
-
-
-def _measured(pid: int, metrics: str, rows: int) -> tuple[float, float]:
-    """Rate, and microseconds of CPU for a row, from when it has begun to its end."""
-    wait_until(lambda: total(metrics, PUBLISHED) > 0, 60, 0.02)
-    first, cpu, begun = total(metrics, PUBLISHED), cpu_seconds(pid), time.monotonic()
-    wait_until(lambda: total(metrics, PUBLISHED) >= rows, 300, 0.1)
-    count = rows - first
-    return count / (time.monotonic() - begun), (cpu_seconds(pid) - cpu) / count * 1e6
 
 
 def _start_job(running: Stack, known: Mapping[str, str], rows: int) -> None:

@@ -8,7 +8,7 @@ import grpc
 
 from benchmarks.amount import amount
 from benchmarks.end_to_end import latencies
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, p99
 from benchmarks.processes import wait_until
 from benchmarks.simulator import behave, ledger_count
 from benchmarks.stacks import stack, texts
@@ -57,7 +57,7 @@ def figures() -> Iterator[Figure]:
             wait_until(lambda: ledger_count(simulator) > there, 120)
             beside = latencies(address, key, requests, simulator, RATE)
             stub.CancelJob(CancelJobRequest(id=job_id), metadata=bearer(key), timeout=60)
-        yield Figure("lanes.api_p99_beside_a_job", _p99(beside), "ms", _p99(alone), "<= 2")
+        yield Figure("lanes.api_p99_beside_a_job", p99(beside), "ms", p99(alone), "<= 2")
 
 
 def _start(stub: JobServiceStub, key: str, template_id: str, rows: int) -> str:
@@ -67,7 +67,3 @@ def _start(stub: JobServiceStub, key: str, template_id: str, rows: int) -> str:
     file = stub.UploadCsv(iter(chunks), metadata=bearer(key), timeout=120).file
     request = CreateJobRequest(template_id=template_id, object_key=file.object_key, file_name="bench.csv")
     return str(stub.CreateJob(request, metadata=bearer(key), timeout=300).job.id)
-
-
-def _p99(latencies: list[float]) -> float:
-    return latencies[int(len(latencies) * 0.99)]

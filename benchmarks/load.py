@@ -19,6 +19,8 @@ from typing import Any
 import grpc
 import uvloop
 
+from benchmarks.figure import p99
+from benchmarks.processes import cpu_seconds, wait_until
 from deploy.local.instance import ROOT
 
 
@@ -42,6 +44,22 @@ def offer(
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
+
+
+def warm(address: str, method: str, requests: Sequence[bytes], key: str) -> None:
+    """Offers calls for a second, again until some are answered."""
+    wait_until(lambda: bool(offer(address, method, requests, key=key, seconds=1)["calls"]), 30)
+
+
+def offered(
+    pid: int, address: str, method: str, requests: Sequence[bytes], *, key: str, seconds: float
+) -> tuple[float, float]:
+    """Calls a second, and microseconds of CPU that each costs the process which answers. Raises RuntimeError if any fails."""
+    before = cpu_seconds(pid)
+    seen = offer(address, method, requests, key=key, seconds=seconds)
+    if seen["failures"]:
+        raise RuntimeError(f"calls failed: {seen['failures']}")
+    return seen["calls"] / seen["seconds"], (cpu_seconds(pid) - before) / float(seen["calls"]) * 1e6
 
 
 async def _load(
@@ -87,7 +105,7 @@ async def _load(
         "failures": failures,
         "seconds": whole,
         "p50_ms": took[len(took) // 2] * 1000 if took else 0.0,
-        "p99_ms": took[int(len(took) * 0.99)] * 1000 if took else 0.0,
+        "p99_ms": p99(took) * 1000 if took else 0.0,
     }
 
 

@@ -1,20 +1,20 @@
 """Scale: persisting and claiming with empty and with large tables, and with one and two processes."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from benchmarks.amount import amount
 from benchmarks.crowd import fill, of
 from benchmarks.figure import Figure, median
-from benchmarks.processes import cpu_seconds, wait_until
+from benchmarks.processes import cpu_seconds
 from benchmarks.simulator import behave
 from benchmarks.stacks import stack
-from benchmarks.work import accepted_texts, publish, service, total
+from benchmarks.work import accepted_texts, course, publish, service, total
 from deploy.local.stack import Stack
 from octavo.topics import DB_SMS, SEND_SMS
 
-COUNT = amount(10_000, 500)
+COUNT = amount(10_000, 3_000)
 ROUNDS = amount(3, 1)
 SIZES = amount((1_000_000, 10_000_000), (2_000, 5_000))
 SEALED = b"s" * 300
@@ -55,26 +55,20 @@ def _costs(running: Stack, known: Mapping[str, str]) -> dict[str, float]:
 
 
 def _cost(running: Stack, pid: int, metrics: str, counter: str) -> float:
-    def used() -> float:
-        return cpu_seconds(pid) + cpu_seconds(running.pid("postgres"))
-
-    wait_until(lambda: total(metrics, counter) > 0, 60, 0.02)
-    first, before = total(metrics, counter), used()
-    wait_until(lambda: total(metrics, counter) >= COUNT, 300, 0.1)
-    return (used() - before) / (COUNT - first) * 1e6
+    postgres = running.pid("postgres")
+    return course(partial(total, metrics, counter), lambda: cpu_seconds(pid) + cpu_seconds(postgres), COUNT)[1]
 
 
 def _rate(running: Stack, known: Mapping[str, str], processes: int) -> float:
-    publish(running.kafka_bootstrap, DB_SMS, accepted_texts(known, running.environment, COUNT))
+    messages = accepted_texts(known, running.environment, COUNT)
     with ExitStack() as workers:
         started = [
             workers.enter_context(service(running, "persister", "--topics", DB_SMS.name)) for _ in range(processes)
         ]
-
-        def persisted() -> float:
-            return sum(total(metrics, PERSISTED) for _, metrics in started)
-
-        wait_until(lambda: persisted() > 0, 60, 0.02)
-        first, begun = persisted(), time.monotonic()
-        wait_until(lambda: persisted() >= COUNT, 300, 0.05)
-        return (COUNT - first) / (time.monotonic() - begun)
+        # Only now: the first would be done before the second has begun.
+        publish(running.kafka_bootstrap, DB_SMS, messages)
+        return course(
+            lambda: sum(total(metrics, PERSISTED) for _, metrics in started),
+            lambda: sum(cpu_seconds(pid) for pid, _ in started),
+            COUNT,
+        )[0]

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine
 
 from benchmarks.amount import amount
-from benchmarks.figure import Figure, median
+from benchmarks.figure import Figure, median, p99
 from benchmarks.stacks import stack
 from octavo.storage import partitions
 from octavo.storage.engine import engine
@@ -57,9 +57,9 @@ def figures() -> Iterator[Figure]:
         week = _ask(pool, services, now.date() - timedelta(days=7), now.date(), now.date())
         pool.dispose()
     yield Figure("statistics.closed_days_median", median(closed), "ms")
-    yield Figure("statistics.closed_days_p99", _p99(closed), "ms", None, "<= 100")
+    yield Figure("statistics.closed_days_p99", p99(closed), "ms", None, "<= 100")
     yield Figure("statistics.open_week_median", median(week), "ms")
-    yield Figure("statistics.open_week_p99", _p99(week), "ms")
+    yield Figure("statistics.open_week_p99", p99(week), "ms")
     yield Figure("statistics.close_a_day", median(closing), "s")
 
 
@@ -109,7 +109,3 @@ def _ask(pool: Engine, services: Sequence[UUID], from_day: date, to_day: date, t
         if not {from_day, to_day} <= {line.day for line in lines}:
             raise LookupError("days are missing in the answer")
     return sorted(took)
-
-
-def _p99(sorted_values: Sequence[float]) -> float:
-    return sorted_values[int(len(sorted_values) * 0.99)]

@@ -13,8 +13,8 @@ from typing import Any
 from benchmarks.amount import amount
 from benchmarks.api import SEND_SMS
 from benchmarks.figure import Figure, alternate, median
-from benchmarks.load import offer
-from benchmarks.processes import cpu_seconds, free_port, running, wait_until
+from benchmarks.load import offer, offered, warm
+from benchmarks.processes import free_port, running, wait_until
 from benchmarks.stacks import stack, texts
 from deploy.local.probes import http_ok
 
@@ -44,20 +44,13 @@ def figures() -> Iterator[Figure]:
         with _api(around.environment) as off, _api({**around.environment, **traced}) as on:
 
             def of(api: _Api) -> Callable[[], float]:
-                def once() -> float:
-                    before = cpu_seconds(api.pid)
-                    seen = offer(api.address, SEND_SMS, requests, key=key, seconds=SECONDS)
-                    if seen["failures"]:
-                        raise RuntimeError(f"calls failed: {seen['failures']}")
-                    return (cpu_seconds(api.pid) - before) / float(seen["calls"]) * 1e6
-
-                return once
+                return lambda: offered(api.pid, api.address, SEND_SMS, requests, key=key, seconds=SECONDS)[1]
 
             for api in (off, on):
-                _warm(api, requests, key)
+                warm(api.address, SEND_SMS, requests, key)
             taken = alternate(ROUNDS, off=of(off), on=of(on))
             # There is nothing to compare unless spans do go out.
-            wait_until(lambda: _warm(on, requests, key) and bool(spans), 60)
+            wait_until(lambda: _exported(on, requests, key, spans), 60)
             yield Figure("traces.send_sms.cpu", median(taken["on"]), "µs", median(taken["off"]), "<= 1.03")
             with ThreadPoolExecutor(1) as threads:
                 seconds = 2 * SECONDS
@@ -68,10 +61,10 @@ def figures() -> Iterator[Figure]:
             yield Figure("traces.scrape_under_load", median(scrapes), "ms", None, "<= 50")
 
 
-def _warm(api: _Api, requests: Sequence[bytes], key: str) -> bool:
-    """Has the process answer calls for a second; True."""
-    wait_until(lambda: bool(offer(api.address, SEND_SMS, requests, key=key, seconds=1)["calls"]), 30)
-    return True
+def _exported(api: _Api, requests: Sequence[bytes], key: str, spans: Sequence[int]) -> bool:
+    """Has the process answer calls for a second; whether spans have gone out by then."""
+    warm(api.address, SEND_SMS, requests, key)
+    return bool(spans)
 
 
 def _scrape(operations: str, pause: float) -> float:

@@ -2,8 +2,9 @@
 
 import os
 import re
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from kafka import KafkaProducer
 
-from benchmarks.processes import free_port, running
+from benchmarks.processes import free_port, running, wait_until
 from deploy.local.probes import http_ok
 from deploy.local.stack import Stack
 from octavo.crypto import Hasher, Sealer
@@ -83,6 +84,13 @@ def publish(bootstrap: str, topic: Topic[Any], messages: Sequence[Any]) -> None:
     producer.close()
 
 
+def persist(bootstrap: str, topic: Topic[Any], messages: Sequence[Any], metrics_url: str) -> None:
+    """Publishes all, and waits until the persister whose metrics these are has written the last."""
+    there = total(metrics_url, "notifications_persisted_total")
+    publish(bootstrap, topic, messages)
+    wait_until(lambda: total(metrics_url, "notifications_persisted_total") >= there + len(messages), 120, 0.2)
+
+
 @contextmanager
 def service(stack: Stack, name: str, *arguments: str) -> Iterator[tuple[int, str]]:
     """One of Octavo's services alone: its process id and the address of its metrics."""
@@ -102,3 +110,12 @@ def total(metrics_url: str, name: str, **labels: str) -> float:
     found = [match for line in lines if (match := pattern.fullmatch(line))]
     wanted = [f'{key}="{value}"' for key, value in labels.items()]
     return sum(float(one["value"]) for one in found if all(label in (one["labels"] or "") for label in wanted))
+
+
+def course(done: Callable[[], float], used: Callable[[], float], count: int) -> tuple[float, float]:
+    """How many a second, and microseconds of CPU of each, from when some are done until so many are."""
+    wait_until(lambda: done() > 0, 60, 0.02)
+    first, before, begun = done(), used(), time.monotonic()
+    wait_until(lambda: done() >= count, 300, 0.05)
+    number = count - first
+    return number / (time.monotonic() - begun), (used() - before) / number * 1e6
