@@ -24,13 +24,15 @@ _ITEM_STARTS = frozenset({"", "*", "-", "+", "•"})
 class Slot:
     """A place in a template. `index` points to its name; `kept` is the text of a conditional placeholder.
 
-    `before` and `after` make a list stand on lines of its own, wherever the slot stands.
+    `written` is what stands there in the template. `before` and `after` make a list stand on lines of its own, wherever the slot
+    stands.
     """
 
     index: int
     kept: str | None
     before: str
     after: str
+    written: str
 
 
 class Sink(Protocol):
@@ -76,9 +78,8 @@ class Template:
                 shown.add(spelling)
             if start > done:
                 pieces.append(source[done:start])
-            pieces.append(
-                Slot(index, kept, _list_start(source, done, start), "" if source[end : end + 1] in "\r\n" else "\n")
-            )
+            before, after = _list_start(source, done, start), "" if source[end : end + 1] in "\r\n" else "\n"
+            pieces.append(Slot(index, kept, before, after, source[start:end]))
             done = end
         if done < len(source):
             pieces.append(source[done:])

@@ -1,6 +1,5 @@
 """Templates shown before anything is sent: what has no value yet stays as it was written."""
 
-from collections.abc import Collection
 from dataclasses import replace
 
 from octavo.domain.merge import Personalisation, Slot, Template
@@ -19,13 +18,7 @@ def with_gaps(template: Template, personalisation: Personalisation) -> tuple[Tem
     if not missing:
         return template, personalisation
     pieces = tuple(
-        _written(template, piece, missing) if isinstance(piece, Slot) else piece for piece in template.pieces
+        piece.written if isinstance(piece, Slot) and template.placeholders[piece.index] in missing else piece
+        for piece in template.pieces
     )
     return replace(template, pieces=pieces), {**personalisation, **dict.fromkeys(missing, "")}
-
-
-def _written(template: Template, slot: Slot, missing: Collection[str]) -> str | Slot:
-    name = template.placeholders[slot.index]
-    if name not in missing:
-        return slot
-    return f"(({name}))" if slot.kept is None else f"(({name}??{slot.kept}))"

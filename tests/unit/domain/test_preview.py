@@ -16,6 +16,7 @@ def shown(source, **values):
 def test_a_placeholder_without_a_value_stays_as_it_is():
     assert shown("Hi ((name)), ((code))", code="1") == "Hi ((name)), 1"
     assert shown("((show??some text)) of ((name))", name="x") == "((show??some text)) of x"
+    assert shown("(( first name )), ((First Name)) of ((name))", name="x") == "(( first name )), ((First Name)) of x"
 
 
 def test_names_match_as_they_do_when_sending():
