@@ -128,7 +128,8 @@ async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequenc
     started: list[Part] = []
     operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
     try:
-        for part in parts:
+        # What the others need starts first, as it is drained last.
+        for part in reversed(parts):
             await part.start()
             started.append(part)
         _spare_the_collector()

@@ -3,6 +3,8 @@
 import base64
 from dataclasses import dataclass
 
+from octavo import keys
+
 WORD = "zaunkoenig"
 """In every name, body, subject, address and wrong key that a client sends."""
 PLANTED = "rotkehlchen"
@@ -39,9 +41,17 @@ class Canary:
 
 def canary(what: str, value: str) -> Canary:
     raw = value.encode()
+    assert len(raw) >= 7, f"{what} is too short to be told from chance"
     # In base64 the middle of a text looks different at each of three places, and its ends hang on its neighbours.
     encoded = tuple(base64.b64encode(b"\0" * shift + raw).rstrip(b"=")[-(-shift * 4 // 3) : -1] for shift in range(3))
     return Canary(what, encoded, (raw.lower(), raw.hex().encode(), value.lower().encode("utf-16-le")))
+
+
+def secret_of(key: str) -> str:
+    """The part of a service's key that nobody else may see. It can itself hold what separates it from the others."""
+    presented = keys.read(key)
+    assert presented
+    return presented.secret
 
 
 def all_canaries(secrets: dict[str, str]) -> list[Canary]:

@@ -13,7 +13,7 @@ from deploy.local.stack import Stack
 from octavo.v1 import notification_pb2 as common
 from tests.e2e import paths, places, refusals
 from tests.e2e.callers import Api, Service
-from tests.e2e.canaries import ADDRESS, NAME, NUMBER, PLANTED, Canary, all_canaries, canary, sightings
+from tests.e2e.canaries import ADDRESS, NAME, NUMBER, PLANTED, Canary, all_canaries, canary, secret_of, sightings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -86,7 +86,7 @@ def every_refusal(service: Service) -> Iterator[refusals.Call]:
 @pytest.fixture(scope="module")
 def canaries(stack, known, service) -> list[Canary]:
     """Personal data, and everything secret that processes and clients know."""
-    keys = {"the admin's key": known["OCTAVO_ADMIN_KEY"], "a service's key": service.key.rpartition("_")[2]}
+    keys = {"the admin's key": known["OCTAVO_ADMIN_KEY"], "a service's key": secret_of(service.key)}
     secrets = {name: value for name, value in stack.instance.secrets.items() if name not in PUBLIC}
     return all_canaries(secrets | keys)
 

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.e2e import paths
 from tests.e2e.callers import Api, Service
-from tests.e2e.canaries import all_canaries, sightings
+from tests.e2e.canaries import all_canaries, secret_of, sightings
 from tests.e2e.places import records
 
 SERVICES = ("api", "persister", "dispatcher", "callbacks")
@@ -210,7 +210,7 @@ def attribute(span, name):
 def test_traces_hold_no_personal_data(collector, service, stack, known, eventually):
     paths.settled(service, list(paths.successes(service, service)), eventually)
     secrets = {name: value for name, value in stack.instance.secrets.items() if name.endswith(("key", "keys", "token"))}
-    canaries = all_canaries(secrets | {"a service's key": service.key.rpartition("_")[2]})
+    canaries = all_canaries(secrets | {"a service's key": secret_of(service.key)})
     assert collector.raw
     assert [found for data in collector.raw for found in sightings(canaries, "a trace", data)] == []
     lines = "\n".join(collector.lines).encode()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import grpc
 import structlog
@@ -23,7 +24,9 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 MAX_METADATA_BYTES = 256 * 1024
 """Far above any key, so that a monstrous one is refused as a wrong one is."""
 GRACE_SECONDS = 25.0
-READY_SECONDS = 0.2
+READY_SECONDS = 0.05
+PATIENCE_SECONDS = 5.0
+"""How long a process that starts waits for what it needs before it listens nevertheless, and refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class GrpcServer:
         address = f"{self._settings.api_host}:{self._settings.api_port}"
         secure = credentials(self._settings.tls_files())
         self.port = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
+        await self._wait_for_what_it_needs()
         await server.start()
         if self._settings.health_port:
             self._probed = await health_alone(self._health, f"{self._settings.ops_host}:{self._settings.health_port}")
@@ -93,6 +97,12 @@ class GrpcServer:
             await self._server.stop(GRACE_SECONDS)
         if self._probed:
             await self._probed.stop(0)
+
+    async def _wait_for_what_it_needs(self) -> None:
+        # Clients call as soon as they can connect: most starts need not refuse a single one.
+        deadline = monotonic() + PATIENCE_SECONDS
+        while self._unready() and monotonic() < deadline:  # noqa: ASYNC110 - the parts are asked, they tell nobody
+            await asyncio.sleep(READY_SECONDS)
 
     async def _tell_health(self) -> None:
         """Until what it needs is there for the first time: later absences are each call's own answer."""

@@ -96,6 +96,14 @@ def test_without_postgresql_it_goes_on_accepting(new_tenant, stack, database, st
         until(partial(there, tenant, one), RECOVERY_SECONDS)
 
 
+def test_a_process_accepts_the_first_call_that_reaches_it(new_tenant, more_processes):
+    """It listens once it has what it needs: nobody is refused only because it has just started."""
+    tenant = new_tenant()
+    for process in more_processes(2):
+        tenant.stub = process.stub
+        assert tenant.send().id
+
+
 def test_a_process_starts_while_kafka_is_away(new_tenant, stack, more_processes):
     tenant = new_tenant()
     stack.stop_program("kafka")

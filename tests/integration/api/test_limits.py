@@ -19,7 +19,9 @@ def code(send) -> str:
     try:
         send()
     except grpc.RpcError as error:
-        return error.code().name
+        # Any other refusal is told with its reason.
+        known = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return error.code().name if known else f"{error.code().name}: {error.details()}"
     return "OK"
 
 
