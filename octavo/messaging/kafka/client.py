@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from octavo.domain.errors import Unavailable
@@ -12,15 +13,31 @@ from octavo.messaging.security import RECONNECT, KafkaSecurity
 BOOTSTRAP_SECONDS = 5.0
 """How long a broker is looked for in one attempt; a process that is told to stop waits no longer than this."""
 
+_BUSY_MS = 100.0
+
+
+class _ProducerNetwork(KafkaNetClient):  # type: ignore[misc] # it has no annotations
+    """The network of a producer, which waits for a broker that takes no more at present.
+
+    kafka-python 3.0 takes the seconds of this delay for milliseconds, and has none at all for a broker that is being connected
+    to or has as many requests in flight as it may: then its thread spins, ten thousand times a second. Whatever happens on the
+    network ends the wait.
+    """
+
+    def connection_delay(self, node_id: Any) -> float:
+        """Milliseconds until it is worth while to look at this broker again."""
+        return max(_BUSY_MS, 1000.0 * float(super().connection_delay(node_id)))
+
 
 def connected(
     kind: Callable[..., Any], *arguments: Any, bootstrap: str, security: KafkaSecurity, **options: Any
 ) -> Any:
     """A client of this kind that has reached a broker. Raises Unavailable if none answers within some seconds."""
     networks: list[Any] = []
+    of_kind = _ProducerNetwork if kind is KafkaProducer else KafkaNetClient
 
     def network(**configuration: Any) -> Any:
-        networks.append(KafkaNetClient(**configuration))
+        networks.append(of_kind(**configuration))
         return networks[-1]
 
     try:
@@ -39,11 +56,3 @@ def connected(
         for left in networks:
             left.close()
         raise Unavailable(f"no broker answers: {type(error).__name__}") from error
-
-
-def passes(error: BaseException) -> bool:
-    """Whether a producer gets over an error by itself.
-
-    Any other puts an idempotent producer of kafka-python into a state in which it refuses all that it is given from then on.
-    """
-    return bool(getattr(error, "retriable", False)) or isinstance(error, KafkaTimeoutError)

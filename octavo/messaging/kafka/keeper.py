@@ -1,15 +1,16 @@
-"""Keeping a producer alive: made in a thread of its own once there is a broker, and made anew whenever it is broken."""
+"""Keeping a producer alive: made in a thread of its own once there is a broker, and made anew whenever it did not deliver."""
 
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import structlog
 from kafka.errors import KafkaError
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging.kafka.client import passes
+from octavo.messaging.kafka.sink import discard
 
 log = structlog.get_logger()
 
@@ -31,41 +32,43 @@ class ProducerKeeper:
         """Begins to look for the broker; does not wait for it."""
         self._thread.start()
 
-    def note(self, error: BaseException, used: Any) -> None:
-        """Has the producer made anew if it does not get over its error by itself."""
-        if not passes(error):
-            self.renew(used, type(error).__name__)
-
     def renew(self, used: Any, why: str) -> None:
-        """Has this producer made anew, if it is still the one that is used."""
-        if used is self.producer and not self._broken.is_set():
+        """Has this producer made anew, if it is still the one that is used. Until then there is none."""
+        if used is not None and used is self.producer:
             log.warning("the producer is made anew", error=why)
+            self.producer = None
             self._broken.set()
 
     def stop(self) -> None:
         """Ends the producer, and waits for what it holds for a second at most."""
         self._stop.set()
         self._broken.set()
-        used, self.producer = self.producer, None
-        if used is not None:
-            _close(used)
+        self._close()
 
     def _keep(self) -> None:
         while not self._stop.is_set():
             made = self._make()
             if made is None:
                 continue
-            replaced, self.producer = self.producer, made
+            since = monotonic()
             self._broken.clear()
+            self.producer = made
             if self._stop.is_set():
-                _close(made)
+                self._close()
                 return
-            if replaced is not None:
-                _close(replaced)
             log.info("publishing", topics=list(self._topics))
             self._broken.wait()
+            if self._stop.is_set():
+                return
+            discard(made)
             # A producer that breaks again and again is not made in a tight loop.
-            self._stop.wait(_RENEWAL_SECONDS if replaced is not None else 0)
+            self._stop.wait(max(0.0, since + _RENEWAL_SECONDS - monotonic()))
+
+    def _close(self) -> None:
+        used, self.producer = self.producer, None
+        if used is not None:
+            with suppress(KafkaError):
+                used.close(timeout=1)
 
     def _make(self) -> Any:
         """A producer that knows the partitions of its topics, so that no send ever waits for them; or None after a wait."""
@@ -80,11 +83,6 @@ class ProducerKeeper:
             return made
         log.warning("waiting for Kafka", error=problem)
         if made is not None:
-            _close(made)
+            discard(made)
         self._stop.wait(1)
         return None
-
-
-def _close(used: Any) -> None:
-    with suppress(KafkaError):
-        used.close(timeout=1)

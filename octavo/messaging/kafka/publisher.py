@@ -180,7 +180,7 @@ class KafkaPublisher:
                 future.add_errback(partial(self._refused, waiting))
         except (AttributeError, KafkaError, ValueError, AssertionError) as error:
             # An AttributeError: the producer was closed meanwhile. If some are on their way, it fails once these are settled.
-            self._keeper.note(error, used)
+            self._keeper.renew(used, type(error).__name__)
             kind = Unavailable if handed else NotSent
             waiting.error = kind(
                 f"not sent: {type(error).__name__}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER
@@ -225,7 +225,7 @@ class KafkaPublisher:
             self._messages -= 1
             if error is not None:
                 waiting.error = _not_acknowledged(type(error).__name__)
-                self._keeper.note(error, waiting.producer)
+                self._keeper.renew(waiting.producer, type(error).__name__)
             if not waiting.left:
                 self._end(waiting)
         if self._under_way <= 0:

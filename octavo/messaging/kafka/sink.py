@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging.kafka.client import connected, passes
+from octavo.messaging.kafka.client import connected
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.kafka.spread import Spread
 from octavo.messaging.security import KafkaSecurity
@@ -54,7 +54,11 @@ def producer(bootstrap: str, security: KafkaSecurity, *, delivery_seconds: float
 
 
 def discard(used: Any) -> None:
-    """Ends a producer that is not trusted any more, and its thread. What it holds is not acknowledged."""
+    """Ends a producer that is not trusted any more, and its thread. What it holds is not acknowledged.
+
+    None is trusted that did not deliver: once a batch ran out of time after it was sent, kafka-python 3.0 forgets the id of its
+    producer and asks for no other, so that it settles nothing ever after; other errors make it refuse all that it is given.
+    """
     # Told so first, as close() gives up before it stops a thread that waits for what never comes.
     used._sender.force_close()  # noqa: SLF001 - there is no public way
     with suppress(KafkaError):
@@ -91,8 +95,7 @@ class KafkaSink:
                 # A little longer, so that it is late by then whatever the clocks round.
                 future.get(timeout=max(0.0, late - monotonic()) + 0.1)
         except KafkaError as error:
-            if not passes(error) or monotonic() >= late:
-                self._discard(used)
+            self._discard(used)
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
         for topic, number in Counter(message.topic for message in messages).items():
             metrics.PUBLISHED.labels(topic).inc(number)

@@ -220,3 +220,39 @@ async def test_no_acknowledgement_of_a_publisher_is_false(mortal, topic, disturb
     assert set(acknowledged) <= set(there)
     # An acknowledged message is there once; idempotence keeps a retry inside the client from doubling it.
     assert len(there) == len(set(there))
+
+
+async def test_a_publisher_goes_on_soon_after_its_broker_stood_still(mortal):
+    """Also if several requests were under way, which kafka-python's producer never gets over; and it waits without spinning."""
+    topic = f"test-{uuid.uuid4().hex}"
+    with closing(KafkaAdminClient(bootstrap_servers=mortal.kafka_bootstrap)) as admin:
+        admin.create_topics({topic: {"num_partitions": 8, "replication_factor": 1}})
+    publisher = KafkaPublisher(mortal.kafka_bootstrap, [topic])
+    await publisher.start()
+
+    async def published(number, after=0.0):
+        await asyncio.sleep(after)
+        try:
+            await publisher.publish([Outgoing(topic, b"%d" % number, b"%d" % number)])
+        except Unavailable:
+            return False
+        return True
+
+    async def until_published(seconds):
+        async with asyncio.timeout(seconds):
+            while not await published(0):  # noqa: ASYNC110 - the broker tells nobody
+                await asyncio.sleep(0.05)
+
+    await until_published(30)
+    mortal.pause("kafka")
+    try:
+        began = time.process_time()
+        answers = await asyncio.gather(*(published(number, after=0.02 * number) for number in range(16)))
+        assert time.process_time() - began < STILL_SECONDS / 4
+    finally:
+        mortal.resume("kafka")
+    assert answers == [False] * 16
+    # Well below the time after which a publisher gives up what is not settled.
+    await until_published(8)
+    assert [await published(number) for number in range(16)] == [True] * 16
+    await publisher.drain()
