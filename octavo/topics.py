@@ -84,7 +84,7 @@ BULK_EMAIL = Topic("bulk-email", NotificationMessage, _id_of_notification, "pers
 SMS = Topic("sms", NotificationMessage, _id_of_notification, "dispatcher", spread=True)
 EMAIL = Topic("email", NotificationMessage, _id_of_notification, "dispatcher", spread=True)
 JOBS = Topic("jobs", JobMessage, _id_of_job, "persister")
-RECEIPTS = Topic("receipts", ReceiptMessage, _subject_of_receipt, "callbacks")
+RECEIPTS = Topic("receipts", ReceiptMessage, _subject_of_receipt, "callbacks", spread=True)
 
 ALL: tuple[Topic[Message], ...] = (
     DB_SMS, DB_EMAIL, SEND_SMS, SEND_EMAIL, BULK_SMS, BULK_EMAIL, SMS, EMAIL, JOBS, RECEIPTS,
