@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import grpc
 import structlog
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from octavo.telemetry import metrics
+
+if TYPE_CHECKING:
+    # Only who serves with TLS waits for it at the start.
+    from cryptography import x509
 
 log = structlog.get_logger()
 
@@ -49,6 +52,8 @@ class Files:
 
     def read(self, now: datetime) -> Material:
         """What they hold. Raises Unusable if they can't be read, are no certificates, don't fit together or have expired."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
         chain, key = _read(self.chain), _read(self.key)
         authority = _read(self.authority) if self.authority else None
         leaf = _certificates(chain, self.chain)[0]
@@ -132,7 +137,9 @@ def _read(path: Path) -> bytes:
         raise Unusable(f"{path} can't be read: {error.strerror}") from error
 
 
-def _certificates(content: bytes, path: Path) -> list[x509.Certificate]:
+def _certificates(content: bytes, path: Path) -> list["x509.Certificate"]:
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificates(content)
     except ValueError as error:
