@@ -93,6 +93,12 @@ class OpsSettings(Settings):
     traces_share: float = Field(
         default=0.01, ge=0, le=1, description="Share of the notifications that are traced; the same for all processes."
     )
+    niceness: int = Field(
+        default=0,
+        ge=0,
+        le=19,
+        description="How far the process yields to others on its machine: with 10, the CSV lanes yield to the API lanes.",
+    )
     faultpoint: str = Field(default="", description="For fault tests only: where the process is to end as killed.")
 
 

@@ -5,6 +5,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import threading
@@ -109,6 +110,7 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
     """Runs a process until SIGTERM or SIGINT, then drains it. Ends with status 1 if a part fails."""
     logs.configure(service, settings.log_format, settings.log_level)
     faultpoint.arm(settings.faultpoint)
+    os.nice(settings.niceness)
     # When a series began doubles the scrape, and nobody asks for it.
     disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
     statsd.start(settings.statsd_address)
