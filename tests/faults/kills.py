@@ -8,7 +8,7 @@ from tests.faults.case import Case, Fault
 KILLS = 7
 """How often a service is killed at each of its points, so that each service is at least 20 times in all."""
 DISPATCHER_KILLS = 5
-LATEST_CALL = 15
+LATEST_CALL = 10
 LATEST_PASS = {
     # Passes of these are single calls, of the others batches.
     Point.API_BEFORE_PUBLISH: LATEST_CALL,
@@ -18,7 +18,7 @@ LATEST_PASS = {
     Point.CALLBACKS_BEFORE_WRITE: LATEST_CALL,
     Point.CALLBACKS_AFTER_WRITE: LATEST_CALL,
 }
-LATEST_BATCH = 8
+LATEST_BATCH = 6
 
 
 def at(point: Point, kills: int = KILLS) -> Fault:

@@ -25,7 +25,7 @@ LATE_SECONDS = 1.0
 """How much later than the others those beside a poison record may be."""
 ENOUGH_TO_STOP = 20
 """So many dead records stop a consumer, if they are most of the last ones."""
-STORM_ROUNDS = 4
+STORM_ROUNDS = 3
 JOIN_SECONDS = 60.0
 """How long a new process may take to join."""
 
