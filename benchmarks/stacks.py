@@ -19,12 +19,17 @@ def stack(parts: Collection[str]) -> Iterator[tuple[Stack, dict[str, str]]]:
     """An instance of these parts, whose service has no limits in its way; and what a client of it needs to know."""
     with Stack(CACHE / f"bench-{os.getpid()}", parts) as running:
         running.prepare()
-        execute(
-            running.database_url,
-            "UPDATE services SET rate_per_minute = %s, sms_daily_limit = %s, email_daily_limit = %s",
-            (UNLIMITED, UNLIMITED, UNLIMITED),
-        )
+        lift_limits(running.database_url)
         yield running, running.client_environment()
+
+
+def lift_limits(url: str) -> None:
+    """No service has a limit from now on."""
+    execute(
+        url,
+        "UPDATE services SET rate_per_minute = %s, sms_daily_limit = %s, email_daily_limit = %s",
+        (UNLIMITED, UNLIMITED, UNLIMITED),
+    )
 
 
 def execute(url: str, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
