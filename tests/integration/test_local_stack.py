@@ -206,7 +206,9 @@ def test_a_failed_start_leaves_nothing_running_and_says_which_log_to_read(direct
 def test_an_interrupted_up_leaves_nothing_running(directory):
     # The last of them waits for the others, so that there is time to interrupt.
     parts = "kafka,postgres,api,persister"
-    command = [sys.executable, "-m", "deploy.local", "up", "--directory", str(directory), "--parts", parts]
+    up = [sys.executable, "-m", "deploy.local", "up", "--directory", str(directory), "--parts", parts]
+    # Where the tests themselves run in the background, interrupts are ignored, and so would be those of a child.
+    command = ["env", "--default-signal=INT", *up]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
         stack = Stack(directory)
         eventually(lambda: any(status.pid for status in stack.statuses()))
