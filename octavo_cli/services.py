@@ -127,6 +127,27 @@ def listing(*, limit: Limit = 50, as_json: Json = False) -> None:
         output.table(columns, rows, empty="no services")
 
 
+@app.command("unconfirmed")
+def list_unconfirmed(
+    service: Annotated[str, typer.Argument(metavar="[SERVICE]", help="The service's id; all if it is left out.")] = "",
+    *,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List the sends that a provider may have, without a clear answer."""
+    with as_admin() as admin:
+        found = islice(admin.services.unconfirmed(service, page_size=page_size(limit)), limit or None)
+        if as_json:
+            for send in found:
+                output.emit(send)
+            return
+        rows = (
+            (s.notification_id, s.type, s.provider, s.reason, s.unconfirmed_at, s.policy, s.decided_at) for s in found
+        )
+        columns = ("id", "type", "provider", "reason", "since", "policy", "decided")
+        output.table(columns, rows, empty="no unconfirmed sends")
+
+
 @guests.command("add")
 def add_guests(service: ServiceId, recipients: Recipients, *, as_json: Json = False) -> None:
     """Add recipients to a guest list: all, or none if one is not valid."""

@@ -32,6 +32,7 @@ from octavo_client.managed import (
     ServiceSettings,
     Template,
     UnconfirmedPolicy,
+    UnconfirmedSend,
 )
 from octavo_client.paging import Items
 from octavo_client.request_id import new_request_id
@@ -97,5 +98,6 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UnconfirmedPolicy",
+    "UnconfirmedSend",
     "new_request_id",
 ]

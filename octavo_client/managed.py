@@ -64,6 +64,23 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
+class UnconfirmedSend:
+    """A send that a provider may have, without a clear answer.
+
+    `provider` is empty if its process died before it could say which. Unless a receipt comes, `policy` decides at `decided_at`.
+    """
+
+    notification_id: str
+    service_id: str
+    type: NotificationType
+    provider: str
+    reason: str
+    unconfirmed_at: datetime
+    policy: UnconfirmedPolicy
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret. `revoked_at` is None while it is in force, `last_used_at` if it was never used."""
 

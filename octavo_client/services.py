@@ -10,7 +10,7 @@ from octavo.v1 import api_key_service_pb2_grpc as keys_grpc
 from octavo.v1 import registry_service_pb2 as pb
 from octavo.v1 import registry_service_pb2_grpc as pb_grpc
 from octavo_client.call import Caller
-from octavo_client.managed import ApiKey, Guest, NewApiKey, Service, ServiceSettings
+from octavo_client.managed import ApiKey, Guest, NewApiKey, Service, ServiceSettings, UnconfirmedSend
 from octavo_client.paging import Items, paged
 from octavo_client.reading import enum_number, read
 from octavo_client.values import KeyType
@@ -62,6 +62,12 @@ class Services:
         """The guest list of a service, newest first."""
         request = pb.ListGuestsRequest(service_id=service_id, page_size=page_size)
         return paged(self._caller, self._stub.ListGuests, request, "guests", Guest, page_token=page_token)
+
+    def unconfirmed(self, service_id: str = "", *, page_size: int = 0, page_token: str = "") -> Items[UnconfirmedSend]:
+        """The sends that a provider may have, without a clear answer, of a service or of all: those accepted last first."""
+        request = pb.ListUnconfirmedSendsRequest(service_id=service_id, page_size=page_size)
+        method = self._stub.ListUnconfirmedSends
+        return paged(self._caller, method, request, "sends", UnconfirmedSend, page_token=page_token)
 
 
 class ApiKeys:

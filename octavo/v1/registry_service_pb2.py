@@ -24,49 +24,56 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from octavo.v1 import notification_pb2 as octavo_dot_v1_dot_notification__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n octavo/v1/registry_service.proto\x12\toctavo.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x04\n\x07Service\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1a\n\x12reply_to_addresses\x18\x03 \x03(\t\x12\x13\n\x0bsms_senders\x18\x04 \x03(\t\x12\x17\n\nsms_prefix\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x1c\n\x0fsms_daily_limit\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x1e\n\x11\x65mail_daily_limit\x18\x07 \x01(\x05H\x02\x88\x01\x01\x12\x1c\n\x0frate_per_minute\x18\x08 \x01(\x05H\x03\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\t \x01(\x05H\x04\x88\x01\x01\x12\x12\n\x05trial\x18\n \x01(\x08H\x05\x88\x01\x01\x12\x16\n\tsuspended\x18\x0b \x01(\x08H\x06\x88\x01\x01\x12\x38\n\x12unconfirmed_policy\x18\x0c \x01(\x0e\x32\x1c.octavo.v1.UnconfirmedPolicy\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_sms_prefixB\x12\n\x10_sms_daily_limitB\x14\n\x12_email_daily_limitB\x12\n\x10_rate_per_minuteB\x11\n\x0f_retention_daysB\x08\n\x06_trialB\x0c\n\n_suspended\";\n\x14\x43reateServiceRequest\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"<\n\x15\x43reateServiceResponse\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"\x1f\n\x11GetServiceRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x12GetServiceResponse\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"l\n\x14UpdateServiceRequest\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"<\n\x15UpdateServiceResponse\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"<\n\x13ListServicesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListServicesResponse\x12$\n\x08services\x18\x01 \x03(\x0b\x32\x12.octavo.v1.Service\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x05Guest\x12\x11\n\trecipient\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x10\x41\x64\x64GuestsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\"5\n\x11\x41\x64\x64GuestsResponse\x12 \n\x06guests\x18\x01 \x03(\x0b\x32\x10.octavo.v1.Guest\"=\n\x13RemoveGuestsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\"\'\n\x14RemoveGuestsResponse\x12\x0f\n\x07removed\x18\x01 \x01(\x05\"N\n\x11ListGuestsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListGuestsResponse\x12 \n\x06guests\x18\x01 \x03(\x0b\x32\x10.octavo.v1.Guest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*s\n\x11UnconfirmedPolicy\x12\"\n\x1eUNCONFIRMED_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17UNCONFIRMED_POLICY_FAIL\x10\x01\x12\x1d\n\x19UNCONFIRMED_POLICY_RESEND\x10\x02\x32\xb9\x04\n\x0fRegistryService\x12R\n\rCreateService\x12\x1f.octavo.v1.CreateServiceRequest\x1a .octavo.v1.CreateServiceResponse\x12I\n\nGetService\x12\x1c.octavo.v1.GetServiceRequest\x1a\x1d.octavo.v1.GetServiceResponse\x12R\n\rUpdateService\x12\x1f.octavo.v1.UpdateServiceRequest\x1a .octavo.v1.UpdateServiceResponse\x12O\n\x0cListServices\x12\x1e.octavo.v1.ListServicesRequest\x1a\x1f.octavo.v1.ListServicesResponse\x12\x46\n\tAddGuests\x12\x1b.octavo.v1.AddGuestsRequest\x1a\x1c.octavo.v1.AddGuestsResponse\x12O\n\x0cRemoveGuests\x12\x1e.octavo.v1.RemoveGuestsRequest\x1a\x1f.octavo.v1.RemoveGuestsResponse\x12I\n\nListGuests\x12\x1c.octavo.v1.ListGuestsRequest\x1a\x1d.octavo.v1.ListGuestsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n octavo/v1/registry_service.proto\x12\toctavo.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coctavo/v1/notification.proto\"\xa4\x04\n\x07Service\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1a\n\x12reply_to_addresses\x18\x03 \x03(\t\x12\x13\n\x0bsms_senders\x18\x04 \x03(\t\x12\x17\n\nsms_prefix\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x1c\n\x0fsms_daily_limit\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x1e\n\x11\x65mail_daily_limit\x18\x07 \x01(\x05H\x02\x88\x01\x01\x12\x1c\n\x0frate_per_minute\x18\x08 \x01(\x05H\x03\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\t \x01(\x05H\x04\x88\x01\x01\x12\x12\n\x05trial\x18\n \x01(\x08H\x05\x88\x01\x01\x12\x16\n\tsuspended\x18\x0b \x01(\x08H\x06\x88\x01\x01\x12\x38\n\x12unconfirmed_policy\x18\x0c \x01(\x0e\x32\x1c.octavo.v1.UnconfirmedPolicy\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_sms_prefixB\x12\n\x10_sms_daily_limitB\x14\n\x12_email_daily_limitB\x12\n\x10_rate_per_minuteB\x11\n\x0f_retention_daysB\x08\n\x06_trialB\x0c\n\n_suspended\";\n\x14\x43reateServiceRequest\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"<\n\x15\x43reateServiceResponse\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"\x1f\n\x11GetServiceRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x12GetServiceResponse\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"l\n\x14UpdateServiceRequest\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"<\n\x15UpdateServiceResponse\x12#\n\x07service\x18\x01 \x01(\x0b\x32\x12.octavo.v1.Service\"<\n\x13ListServicesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListServicesResponse\x12$\n\x08services\x18\x01 \x03(\x0b\x32\x12.octavo.v1.Service\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x05Guest\x12\x11\n\trecipient\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x10\x41\x64\x64GuestsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\"5\n\x11\x41\x64\x64GuestsResponse\x12 \n\x06guests\x18\x01 \x03(\x0b\x32\x10.octavo.v1.Guest\"=\n\x13RemoveGuestsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\"\'\n\x14RemoveGuestsResponse\x12\x0f\n\x07removed\x18\x01 \x01(\x05\"N\n\x11ListGuestsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListGuestsResponse\x12 \n\x06guests\x18\x01 \x03(\x0b\x32\x10.octavo.v1.Guest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x1bListUnconfirmedSendsRequest\x12\x12\n\nservice_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"b\n\x1cListUnconfirmedSendsResponse\x12)\n\x05sends\x18\x01 \x03(\x0b\x32\x1a.octavo.v1.UnconfirmedSend\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9d\x02\n\x0fUnconfirmedSend\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12)\n\x04type\x18\x03 \x01(\x0e\x32\x1b.octavo.v1.NotificationType\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x32\n\x0eunconfirmed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06policy\x18\x07 \x01(\x0e\x32\x1c.octavo.v1.UnconfirmedPolicy\x12.\n\ndecided_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*s\n\x11UnconfirmedPolicy\x12\"\n\x1eUNCONFIRMED_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17UNCONFIRMED_POLICY_FAIL\x10\x01\x12\x1d\n\x19UNCONFIRMED_POLICY_RESEND\x10\x02\x32\xa2\x05\n\x0fRegistryService\x12R\n\rCreateService\x12\x1f.octavo.v1.CreateServiceRequest\x1a .octavo.v1.CreateServiceResponse\x12I\n\nGetService\x12\x1c.octavo.v1.GetServiceRequest\x1a\x1d.octavo.v1.GetServiceResponse\x12R\n\rUpdateService\x12\x1f.octavo.v1.UpdateServiceRequest\x1a .octavo.v1.UpdateServiceResponse\x12O\n\x0cListServices\x12\x1e.octavo.v1.ListServicesRequest\x1a\x1f.octavo.v1.ListServicesResponse\x12\x46\n\tAddGuests\x12\x1b.octavo.v1.AddGuestsRequest\x1a\x1c.octavo.v1.AddGuestsResponse\x12O\n\x0cRemoveGuests\x12\x1e.octavo.v1.RemoveGuestsRequest\x1a\x1f.octavo.v1.RemoveGuestsResponse\x12I\n\nListGuests\x12\x1c.octavo.v1.ListGuestsRequest\x1a\x1d.octavo.v1.ListGuestsResponse\x12g\n\x14ListUnconfirmedSends\x12&.octavo.v1.ListUnconfirmedSendsRequest\x1a\'.octavo.v1.ListUnconfirmedSendsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'octavo.v1.registry_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UNCONFIRMEDPOLICY']._serialized_start=1657
-  _globals['_UNCONFIRMEDPOLICY']._serialized_end=1772
-  _globals['_SERVICE']._serialized_start=115
-  _globals['_SERVICE']._serialized_end=663
-  _globals['_CREATESERVICEREQUEST']._serialized_start=665
-  _globals['_CREATESERVICEREQUEST']._serialized_end=724
-  _globals['_CREATESERVICERESPONSE']._serialized_start=726
-  _globals['_CREATESERVICERESPONSE']._serialized_end=786
-  _globals['_GETSERVICEREQUEST']._serialized_start=788
-  _globals['_GETSERVICEREQUEST']._serialized_end=819
-  _globals['_GETSERVICERESPONSE']._serialized_start=821
-  _globals['_GETSERVICERESPONSE']._serialized_end=878
-  _globals['_UPDATESERVICEREQUEST']._serialized_start=880
-  _globals['_UPDATESERVICEREQUEST']._serialized_end=988
-  _globals['_UPDATESERVICERESPONSE']._serialized_start=990
-  _globals['_UPDATESERVICERESPONSE']._serialized_end=1050
-  _globals['_LISTSERVICESREQUEST']._serialized_start=1052
-  _globals['_LISTSERVICESREQUEST']._serialized_end=1112
-  _globals['_LISTSERVICESRESPONSE']._serialized_start=1114
-  _globals['_LISTSERVICESRESPONSE']._serialized_end=1199
-  _globals['_GUEST']._serialized_start=1201
-  _globals['_GUEST']._serialized_end=1275
-  _globals['_ADDGUESTSREQUEST']._serialized_start=1277
-  _globals['_ADDGUESTSREQUEST']._serialized_end=1335
-  _globals['_ADDGUESTSRESPONSE']._serialized_start=1337
-  _globals['_ADDGUESTSRESPONSE']._serialized_end=1390
-  _globals['_REMOVEGUESTSREQUEST']._serialized_start=1392
-  _globals['_REMOVEGUESTSREQUEST']._serialized_end=1453
-  _globals['_REMOVEGUESTSRESPONSE']._serialized_start=1455
-  _globals['_REMOVEGUESTSRESPONSE']._serialized_end=1494
-  _globals['_LISTGUESTSREQUEST']._serialized_start=1496
-  _globals['_LISTGUESTSREQUEST']._serialized_end=1574
-  _globals['_LISTGUESTSRESPONSE']._serialized_start=1576
-  _globals['_LISTGUESTSRESPONSE']._serialized_end=1655
-  _globals['_REGISTRYSERVICE']._serialized_start=1775
-  _globals['_REGISTRYSERVICE']._serialized_end=2344
+  _globals['_UNCONFIRMEDPOLICY']._serialized_start=2165
+  _globals['_UNCONFIRMEDPOLICY']._serialized_end=2280
+  _globals['_SERVICE']._serialized_start=145
+  _globals['_SERVICE']._serialized_end=693
+  _globals['_CREATESERVICEREQUEST']._serialized_start=695
+  _globals['_CREATESERVICEREQUEST']._serialized_end=754
+  _globals['_CREATESERVICERESPONSE']._serialized_start=756
+  _globals['_CREATESERVICERESPONSE']._serialized_end=816
+  _globals['_GETSERVICEREQUEST']._serialized_start=818
+  _globals['_GETSERVICEREQUEST']._serialized_end=849
+  _globals['_GETSERVICERESPONSE']._serialized_start=851
+  _globals['_GETSERVICERESPONSE']._serialized_end=908
+  _globals['_UPDATESERVICEREQUEST']._serialized_start=910
+  _globals['_UPDATESERVICEREQUEST']._serialized_end=1018
+  _globals['_UPDATESERVICERESPONSE']._serialized_start=1020
+  _globals['_UPDATESERVICERESPONSE']._serialized_end=1080
+  _globals['_LISTSERVICESREQUEST']._serialized_start=1082
+  _globals['_LISTSERVICESREQUEST']._serialized_end=1142
+  _globals['_LISTSERVICESRESPONSE']._serialized_start=1144
+  _globals['_LISTSERVICESRESPONSE']._serialized_end=1229
+  _globals['_GUEST']._serialized_start=1231
+  _globals['_GUEST']._serialized_end=1305
+  _globals['_ADDGUESTSREQUEST']._serialized_start=1307
+  _globals['_ADDGUESTSREQUEST']._serialized_end=1365
+  _globals['_ADDGUESTSRESPONSE']._serialized_start=1367
+  _globals['_ADDGUESTSRESPONSE']._serialized_end=1420
+  _globals['_REMOVEGUESTSREQUEST']._serialized_start=1422
+  _globals['_REMOVEGUESTSREQUEST']._serialized_end=1483
+  _globals['_REMOVEGUESTSRESPONSE']._serialized_start=1485
+  _globals['_REMOVEGUESTSRESPONSE']._serialized_end=1524
+  _globals['_LISTGUESTSREQUEST']._serialized_start=1526
+  _globals['_LISTGUESTSREQUEST']._serialized_end=1604
+  _globals['_LISTGUESTSRESPONSE']._serialized_start=1606
+  _globals['_LISTGUESTSRESPONSE']._serialized_end=1685
+  _globals['_LISTUNCONFIRMEDSENDSREQUEST']._serialized_start=1687
+  _globals['_LISTUNCONFIRMEDSENDSREQUEST']._serialized_end=1775
+  _globals['_LISTUNCONFIRMEDSENDSRESPONSE']._serialized_start=1777
+  _globals['_LISTUNCONFIRMEDSENDSRESPONSE']._serialized_end=1875
+  _globals['_UNCONFIRMEDSEND']._serialized_start=1878
+  _globals['_UNCONFIRMEDSEND']._serialized_end=2163
+  _globals['_REGISTRYSERVICE']._serialized_start=2283
+  _globals['_REGISTRYSERVICE']._serialized_end=2957
 # @@protoc_insertion_point(module_scope)

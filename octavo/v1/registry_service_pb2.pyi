@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from octavo.v1 import notification_pb2 as _notification_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -159,3 +160,41 @@ class ListGuestsResponse(_message.Message):
     guests: _containers.RepeatedCompositeFieldContainer[Guest]
     next_page_token: str
     def __init__(self, guests: _Optional[_Iterable[_Union[Guest, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListUnconfirmedSendsRequest(_message.Message):
+    __slots__ = ("service_id", "page_size", "page_token")
+    SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    service_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, service_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListUnconfirmedSendsResponse(_message.Message):
+    __slots__ = ("sends", "next_page_token")
+    SENDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    sends: _containers.RepeatedCompositeFieldContainer[UnconfirmedSend]
+    next_page_token: str
+    def __init__(self, sends: _Optional[_Iterable[_Union[UnconfirmedSend, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UnconfirmedSend(_message.Message):
+    __slots__ = ("notification_id", "service_id", "type", "provider", "reason", "unconfirmed_at", "policy", "decided_at")
+    NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNCONFIRMED_AT_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
+    notification_id: str
+    service_id: str
+    type: _notification_pb2.NotificationType
+    provider: str
+    reason: str
+    unconfirmed_at: _timestamp_pb2.Timestamp
+    policy: UnconfirmedPolicy
+    decided_at: _timestamp_pb2.Timestamp
+    def __init__(self, notification_id: _Optional[str] = ..., service_id: _Optional[str] = ..., type: _Optional[_Union[_notification_pb2.NotificationType, str]] = ..., provider: _Optional[str] = ..., reason: _Optional[str] = ..., unconfirmed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[UnconfirmedPolicy, str]] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -72,6 +72,11 @@ class RegistryServiceStub:
                 request_serializer=octavo_dot_v1_dot_registry__service__pb2.ListGuestsRequest.SerializeToString,
                 response_deserializer=octavo_dot_v1_dot_registry__service__pb2.ListGuestsResponse.FromString,
                 _registered_method=True)
+        self.ListUnconfirmedSends = channel.unary_unary(
+                '/octavo.v1.RegistryService/ListUnconfirmedSends',
+                request_serializer=octavo_dot_v1_dot_registry__service__pb2.ListUnconfirmedSendsRequest.SerializeToString,
+                response_deserializer=octavo_dot_v1_dot_registry__service__pb2.ListUnconfirmedSendsResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer:
@@ -129,6 +134,13 @@ class RegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUnconfirmedSends(self, request, context):
+        """The sends that a provider may have, without a clear answer, of one service or of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +178,11 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.ListGuests,
                     request_deserializer=octavo_dot_v1_dot_registry__service__pb2.ListGuestsRequest.FromString,
                     response_serializer=octavo_dot_v1_dot_registry__service__pb2.ListGuestsResponse.SerializeToString,
+            ),
+            'ListUnconfirmedSends': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnconfirmedSends,
+                    request_deserializer=octavo_dot_v1_dot_registry__service__pb2.ListUnconfirmedSendsRequest.FromString,
+                    response_serializer=octavo_dot_v1_dot_registry__service__pb2.ListUnconfirmedSendsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -360,6 +377,33 @@ class RegistryService:
             '/octavo.v1.RegistryService/ListGuests',
             octavo_dot_v1_dot_registry__service__pb2.ListGuestsRequest.SerializeToString,
             octavo_dot_v1_dot_registry__service__pb2.ListGuestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnconfirmedSends(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/octavo.v1.RegistryService/ListUnconfirmedSends',
+            octavo_dot_v1_dot_registry__service__pb2.ListUnconfirmedSendsRequest.SerializeToString,
+            octavo_dot_v1_dot_registry__service__pb2.ListUnconfirmedSendsResponse.FromString,
             options,
             channel_credentials,
             insecure,

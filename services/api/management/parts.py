@@ -13,6 +13,7 @@ from services.api.management.api_keys import ApiKeyServicer
 from services.api.management.guest_list import GuestList
 from services.api.management.registry import RegistryServicer
 from services.api.management.templates import TemplateServicer
+from services.api.management.unconfirmed import UnconfirmedSends
 from services.api.serving.caller import CallerKind
 from services.api.serving.server import Served
 from services.api.transactions import Transactions
@@ -36,7 +37,7 @@ def management(
     return [
         Served(
             registry_service_pb2.DESCRIPTOR.services_by_name["RegistryService"],
-            RegistryServicer(transactions, directory, guests, hasher, clock),
+            RegistryServicer(transactions, directory, guests, UnconfirmedSends(transactions, hasher), hasher, clock),
             ADMINS,
         ),
         Served(

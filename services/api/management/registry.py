@@ -18,6 +18,7 @@ from octavo.v1 import registry_service_pb2 as pb
 from services.api.fields import read_id, read_page_size, written_time
 from services.api.management.guest_list import GuestList
 from services.api.management.service_settings import POLICY, changed, named_fields, new_settings
+from services.api.management.unconfirmed import UnconfirmedSends
 from services.api.page_token import PageTokens
 from services.api.serving.calls import Context
 from services.api.transactions import Transactions
@@ -34,12 +35,14 @@ class RegistryServicer:
         transactions: Transactions,
         directory: Directory,
         guests: GuestList,
+        unconfirmed: UnconfirmedSends,
         hasher: Hasher,
         clock: Callable[[], datetime],
     ) -> None:
         self._transactions = transactions
         self._directory = directory
         self._guests = guests
+        self._unconfirmed = unconfirmed
         self._tokens = PageTokens(hasher)
         self._clock = clock
 
@@ -104,6 +107,12 @@ class RegistryServicer:
     async def ListGuests(self, request: pb.ListGuestsRequest, _context: Context) -> pb.ListGuestsResponse:  # noqa: N802
         """Shows a page of a guest list."""
         return await self._guests.list(request)
+
+    async def ListUnconfirmedSends(  # noqa: N802
+        self, request: pb.ListUnconfirmedSendsRequest, _context: Context
+    ) -> pb.ListUnconfirmedSendsResponse:
+        """Shows a page of what a provider may have, without a clear answer."""
+        return await self._unconfirmed.list(request)
 
     def _renew(self, service_id: UUID) -> None:
         """Here the change is in force at once; other processes see it when what they know gets old."""

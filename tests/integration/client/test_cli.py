@@ -228,9 +228,15 @@ def test_an_interrupted_stream_says_how_to_go_on(server, hang, tmp_path):
     server.methods["WatchNotifications"] = watch
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     environment |= {"OCTAVO_ADDRESS": server.address, "OCTAVO_API_KEY": "the-key"}
-    command = [sys.executable, "-m", "octavo_cli", "watch"]
+    # Where the tests themselves run in the background, interrupts are ignored, and so would be those of a child.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "octavo_cli", "watch"]
     with subprocess.Popen(
-        command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env=environment,
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout
         assert "n1" in process.stdout.readline()
@@ -339,6 +345,21 @@ def test_guests(octavo, server):
     )
     assert "ann@example.com" in octavo("guest", "add", "s", "ann@example.com", "07700900001").stdout
     assert json.loads(octavo("guest", "remove", "s", "ann@example.com", "--json").stdout) == {"removed": 1}
+
+
+def test_unconfirmed_sends(octavo, server):
+    asked = []
+
+    def answer(request, _):
+        asked.append(request.service_id)
+        send = {"notification_id": "n", "type": "NOTIFICATION_TYPE_SMS", "provider": "mmg", "reason": "timeout"}
+        times = {"unconfirmed_at": NOW, "decided_at": NOW}
+        return registry_service_pb2.ListUnconfirmedSendsResponse(sends=[{**send, **times}])
+
+    server.methods["ListUnconfirmedSends"] = answer
+    assert "timeout" in octavo("service", "unconfirmed").stdout
+    assert json.loads(octavo("service", "unconfirmed", "s", "--json").stdout)["provider"] == "mmg"
+    assert asked == ["", "s"]
 
 
 def job(status="FINISHED", delivered=2, **fields):

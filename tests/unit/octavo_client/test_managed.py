@@ -48,6 +48,23 @@ def test_guests_are_added_listed_and_removed(world):
     assert services.remove_guests("s", ["07700900001"]) == 1
 
 
+def test_unconfirmed_sends_are_listed_with_what_becomes_of_them(world):
+    send = registry_service_pb2.UnconfirmedSend(
+        notification_id="n",
+        service_id="s",
+        type="NOTIFICATION_TYPE_SMS",
+        provider="mmg",
+        unconfirmed_at=NOW,
+        policy="UNCONFIRMED_POLICY_RESEND",
+        decided_at=NOW,
+    )
+    world.answers["ListUnconfirmedSends"] = [registry_service_pb2.ListUnconfirmedSendsResponse(sends=[send])]
+    (listed,) = Services(world.caller()).unconfirmed()
+    assert (listed.notification_id, listed.type, listed.provider) == ("n", "sms", "mmg")
+    assert listed.policy is UnconfirmedPolicy.RESEND
+    assert listed.decided_at == NOW
+
+
 def test_the_secret_of_a_key_is_shown_only_when_asked_for(world):
     key = {"id": "k", "type": "KEY_TYPE_TEST", "created_at": NOW}
     world.answers["CreateApiKey"] = [api_key_service_pb2.CreateApiKeyResponse(api_key=key, secret="hush")]
