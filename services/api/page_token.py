@@ -9,6 +9,8 @@ from google.protobuf.message import Message
 from octavo.crypto import Hasher
 from octavo.domain.errors import Invalid, Reason
 
+ALL_SERVICES = UUID(int=0)
+"""What tokens are bound to whose lists go across services."""
 _LENGTH = 32
 _ID = 16
 

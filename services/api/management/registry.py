@@ -19,12 +19,9 @@ from services.api.fields import read_id, read_page_size, written_time
 from services.api.management.guest_list import GuestList
 from services.api.management.service_settings import POLICY, changed, named_fields, new_settings
 from services.api.management.unconfirmed import UnconfirmedSends
-from services.api.page_token import PageTokens
+from services.api.page_token import ALL_SERVICES, PageTokens
 from services.api.serving.calls import Context
 from services.api.transactions import Transactions
-
-_ALL = UUID(int=0)
-"""What page tokens are bound to that list the services themselves."""
 
 
 class RegistryServicer:
@@ -86,12 +83,12 @@ class RegistryServicer:
     ) -> pb.ListServicesResponse:
         """Shows a page of services, newest first."""
         size = read_page_size(request.page_size)
-        before = self._tokens.read(_ALL, request)
+        before = self._tokens.read(ALL_SERVICES, request)
         rows = await self._transactions.run(lambda connection: registry.list_services(connection, before, size + 1))
         page = rows[:size]
         return pb.ListServicesResponse(
             services=[_shown(row) for row in page],
-            next_page_token=self._tokens.write(_ALL, request, page[-1].id) if len(rows) > size else "",
+            next_page_token=self._tokens.write(ALL_SERVICES, request, page[-1].id) if len(rows) > size else "",
         )
 
     async def AddGuests(self, request: pb.AddGuestsRequest, _context: Context) -> pb.AddGuestsResponse:  # noqa: N802

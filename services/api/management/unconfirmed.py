@@ -1,7 +1,6 @@
 """The unconfirmed sends of all services, for the platform team."""
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
@@ -14,11 +13,8 @@ from octavo.storage.unconfirmed import list_unconfirmed
 from octavo.v1 import registry_service_pb2 as pb
 from services.api.fields import read_id, read_page_size, written_time
 from services.api.management.service_settings import POLICY
-from services.api.page_token import PageTokens
+from services.api.page_token import ALL_SERVICES, PageTokens
 from services.api.transactions import Transactions
-
-_ALL = UUID(int=0)
-"""What page tokens are bound to that list those of all services."""
 
 
 class UnconfirmedSends:
@@ -32,14 +28,14 @@ class UnconfirmedSends:
         """A page, newest first. Raises NotFound for a service that does not exist."""
         service_id = read_id("service_id", request.service_id) if request.service_id else None
         size = read_page_size(request.page_size)
-        before = self._tokens.read(service_id or _ALL, request)
+        before = self._tokens.read(service_id or ALL_SERVICES, request)
 
         def work(connection: Connection) -> pb.ListUnconfirmedSendsResponse:
             if service_id:
                 registry.get_service(connection, service_id, field="service_id")
             rows = list_unconfirmed(connection, service_id, before, size + 1)
             page = rows[:size]
-            more = self._tokens.write(service_id or _ALL, request, page[-1].id) if len(rows) > size else ""
+            more = self._tokens.write(service_id or ALL_SERVICES, request, page[-1].id) if len(rows) > size else ""
             return pb.ListUnconfirmedSendsResponse(sends=[_shown(row) for row in page], next_page_token=more)
 
         return await self._transactions.run(work)
