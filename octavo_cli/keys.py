@@ -1,6 +1,5 @@
 """`octavo key`: the API keys of services. For the platform team."""
 
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -38,13 +37,14 @@ def create(
 def listing(service: ServiceId, *, limit: Limit = 50, as_json: Json = False) -> None:
     """List the keys of a service, newest first."""
     with as_admin() as admin:
-        found = islice(admin.keys.list(service, page_size=page_size(limit)), limit or None)
-        if as_json:
-            for key in found:
-                output.emit(key)
-            return
-        rows = ((key.id, key.name, key.type, key.created_at, key.last_used_at, key.revoked_at) for key in found)
-        output.table(("id", "name", "type", "created", "last used", "revoked"), rows, empty="no keys")
+        output.listing(
+            admin.keys.list(service, page_size=page_size(limit)),
+            limit,
+            ("id", "name", "type", "created", "last used", "revoked"),
+            lambda key: (key.id, key.name, key.type, key.created_at, key.last_used_at, key.revoked_at),
+            as_json=as_json,
+            empty="no keys",
+        )
 
 
 @app.command()

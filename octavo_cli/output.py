@@ -3,14 +3,17 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from itertools import islice
+from typing import Any, TextIO, TypeVar
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+T = TypeVar("T")
 
 FAILED = "red"
 WAITING = "yellow"
@@ -45,6 +48,24 @@ def emit(value: Any, file: TextIO | None = None) -> None:
     file = file or sys.stdout
     file.write(json.dumps(plain(value)) + "\n")
     file.flush()
+
+
+def listing(
+    items: Iterable[T],
+    limit: int,
+    columns: Sequence[str],
+    cells: Callable[[T], Sequence[object]],
+    *,
+    as_json: bool,
+    empty: str,
+) -> None:
+    """Prints the first so many, or all if the limit is 0: one JSON object a line, or a table of their cells."""
+    found = islice(items, limit or None)
+    if as_json:
+        for item in found:
+            emit(item)
+    else:
+        table(columns, (cells(item) for item in found), empty=empty)
 
 
 def plain(value: Any) -> Any:

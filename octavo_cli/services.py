@@ -1,6 +1,5 @@
 """`octavo service` and `octavo guest`: who may send, how much, and to whom. For the platform team."""
 
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -115,16 +114,14 @@ def get(service: ServiceId, *, as_json: Json = False) -> None:
 def listing(*, limit: Limit = 50, as_json: Json = False) -> None:
     """List services, newest first."""
     with as_admin() as admin:
-        found = islice(admin.services.list(page_size=page_size(limit)), limit or None)
-        if as_json:
-            for service in found:
-                output.emit(service)
-            return
-        rows = (
-            (s.id, s.name, s.trial, s.suspended, f"{s.sms_daily_limit:,}", f"{s.email_daily_limit:,}") for s in found
+        output.listing(
+            admin.services.list(page_size=page_size(limit)),
+            limit,
+            ("id", "name", "trial", "suspended", "SMS a day", "emails a day"),
+            lambda s: (s.id, s.name, s.trial, s.suspended, f"{s.sms_daily_limit:,}", f"{s.email_daily_limit:,}"),
+            as_json=as_json,
+            empty="no services",
         )
-        columns = ("id", "name", "trial", "suspended", "SMS a day", "emails a day")
-        output.table(columns, rows, empty="no services")
 
 
 @app.command("unconfirmed")
@@ -136,16 +133,14 @@ def list_unconfirmed(
 ) -> None:
     """List the sends that a provider may have, without a clear answer."""
     with as_admin() as admin:
-        found = islice(admin.services.unconfirmed(service, page_size=page_size(limit)), limit or None)
-        if as_json:
-            for send in found:
-                output.emit(send)
-            return
-        rows = (
-            (s.notification_id, s.type, s.provider, s.reason, s.unconfirmed_at, s.policy, s.decided_at) for s in found
+        output.listing(
+            admin.services.unconfirmed(service, page_size=page_size(limit)),
+            limit,
+            ("id", "type", "provider", "reason", "since", "policy", "decided"),
+            lambda s: (s.notification_id, s.type, s.provider, s.reason, s.unconfirmed_at, s.policy, s.decided_at),
+            as_json=as_json,
+            empty="no unconfirmed sends",
         )
-        columns = ("id", "type", "provider", "reason", "since", "policy", "decided")
-        output.table(columns, rows, empty="no unconfirmed sends")
 
 
 @guests.command("add")
@@ -175,13 +170,13 @@ def remove_guests(service: ServiceId, recipients: Recipients, *, as_json: Json =
 def list_guests(service: ServiceId, *, limit: Limit = 50, as_json: Json = False) -> None:
     """Show a guest list, newest first."""
     with as_admin() as admin:
-        found = islice(admin.services.guests(service, page_size=page_size(limit)), limit or None)
-        if as_json:
-            for guest in found:
-                output.emit(guest)
-            return
-        output.table(
-            ("recipient", "added"), ((guest.recipient, guest.created_at) for guest in found), empty="no guests"
+        output.listing(
+            admin.services.guests(service, page_size=page_size(limit)),
+            limit,
+            ("recipient", "added"),
+            lambda guest: (guest.recipient, guest.created_at),
+            as_json=as_json,
+            empty="no guests",
         )
 
 
