@@ -15,12 +15,13 @@ from typing import Protocol
 import structlog
 import uvloop
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 
 from octavo import faultpoint
 from octavo.config import OpsSettings
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.telemetry import logs, statsd, traces
+from octavo.telemetry.exposition import exposition
 
 log = structlog.get_logger()
 
@@ -169,7 +170,7 @@ async def _operators(
 ) -> web.AppRunner:
     async def metrics(_request: web.Request) -> web.Response:
         # Made beside the event loop, so that a scrape never delays the work.
-        text = await asyncio.to_thread(generate_latest)
+        text = await asyncio.to_thread(exposition)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def livez(_request: web.Request) -> web.Response:
