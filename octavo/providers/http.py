@@ -29,7 +29,8 @@ _LONGEST_SECONDS = int(LONGEST_WAIT.total_seconds())
 
 OK = 200
 TOO_MANY_REQUESTS = 429
-GATEWAY_TIMEOUT = 504
+GATEWAY_FAILED = frozenset({502, 504})
+"""A gateway had passed the request on, and got no answer in time or none that it could read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,10 @@ async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
 def refusal(answer: Answer) -> Temporary | Uncertain:
     """A refusal that another try may get over: too many requests, the provider's failure, or a wrong set-up of ours.
 
-    Wrong credentials are among them: five hours of retries are time to correct them, and nothing is lost meanwhile. A gateway
-    that got no answer in time is not: it had passed the message on, and the provider behind it may have taken it.
+    Wrong credentials are among them: five hours of retries are time to correct them, and nothing is lost meanwhile. What a
+    gateway says of the provider behind it is not: it had passed the message on, and the provider may have taken it.
     """
-    if answer.status == GATEWAY_TIMEOUT:
+    if answer.status in GATEWAY_FAILED:
         return Uncertain(f"http {answer.status}")
     return Temporary(f"http {answer.status}", answer.retry_after)
 

@@ -19,7 +19,7 @@ from octavo.config import Settings
 from octavo.domain.notification import NotificationType, Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
-from octavo.providers.http import GATEWAY_TIMEOUT, TOO_MANY_REQUESTS, TOTAL_SECONDS, retry_after
+from octavo.providers.http import GATEWAY_FAILED, TOO_MANY_REQUESTS, TOTAL_SECONDS, retry_after
 from octavo.providers.receipt import code, message, unknown_status, unreadable, usable
 from octavo.v1.messages_pb2 import ReceiptMessage
 
@@ -163,7 +163,7 @@ def _refused(error: exceptions.ClientError) -> Outcome:
     if status == BAD_REQUEST and name in {"BadRequestException", "MessageRejected", "InvalidParameterValue"}:
         of_the_recipient = _OF_THE_RECIPIENT.search(str(given.get("Message", "")))
         return Permanent(reason, Status.PERMANENT_FAILURE if of_the_recipient else Status.TECHNICAL_FAILURE)
-    if status == GATEWAY_TIMEOUT:
+    if status in GATEWAY_FAILED:
         return Uncertain(reason)
     if status == TOO_MANY_REQUESTS or status >= SERVER_FAILED:
         return Temporary(reason, retry_after(metadata.get("HTTPHeaders", {}).get("retry-after")))
