@@ -100,7 +100,7 @@ def record(directory: Path) -> dict[str, Any]:
     """Runs a stack, and returns what is on its topics and in its tables."""
     from deploy.local.stack import Stack
     from octavo import topics
-    from octavo.storage import migrations
+    from octavo.storage import schema
 
     with Stack(directory) as stack:
         send(stack.client_environment())
@@ -110,7 +110,7 @@ def record(directory: Path) -> dict[str, Any]:
                 raise TimeoutError(f"not all were settled within {SECONDS:g} s")
             time.sleep(0.2)
         return {
-            "schema": migrations.newest(),
+            "schema": schema.newest(),
             "sealing_keys": stack.environment["OCTAVO_SEALING_KEYS"],
             "hash_key": stack.environment["OCTAVO_HASH_KEY"],
             "records": [one for topic in topics.ALL for one in records(stack.kafka_bootstrap, topic.name)],

@@ -13,7 +13,7 @@ import typer
 from octavo.config import DatabaseSettings, SealingSettings, load
 from octavo.crypto import Sealer
 from octavo.domain.errors import Unavailable
-from octavo.storage import migrations, partitions
+from octavo.storage import migrations, partitions, schema
 from octavo.storage.due import mark_restored
 from octavo.storage.engine import engine
 from octavo.storage.errors import transaction
@@ -29,7 +29,7 @@ def migrate() -> None:
     with transaction(engine(settings.database_url.get_secret_value(), pool=1)) as connection:
         migrations.upgrade(connection)
         made = partitions.ensure(connection, datetime.now(UTC))
-        typer.echo(f"schema {migrations.current(connection)}, {len(made)} partitions made")
+        typer.echo(f"schema {schema.current(connection)}, {len(made)} partitions made")
 
 
 @commands.command()
@@ -40,9 +40,9 @@ def check() -> None:
     """
     (settings,) = load(DatabaseSettings)
     with transaction(engine(settings.database_url.get_secret_value(), pool=1)) as connection:
-        current = migrations.current(connection)
-    typer.echo(f"database {current or 'none'}, code {migrations.newest()}")
-    raise typer.Exit(0 if current >= migrations.newest() else 1)
+        current = schema.current(connection)
+    typer.echo(f"database {current or 'none'}, code {schema.newest()}")
+    raise typer.Exit(0 if current >= schema.newest() else 1)
 
 
 @commands.command()

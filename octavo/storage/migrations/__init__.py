@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+
+from octavo.storage.schema import current, newest
 
 # Any constant will do: it keeps two migrations from running at once.
 LOCK = 817_423_001
@@ -27,13 +27,3 @@ def upgrade(connection: Connection) -> None:
     if current(connection) > newest():
         return
     command.upgrade(config(connection), "head")
-
-
-def newest() -> str:
-    """The schema that this code wants."""
-    return ScriptDirectory.from_config(config()).get_current_head() or ""
-
-
-def current(connection: Connection) -> str:
-    """The schema that the database has; empty for none."""
-    return MigrationContext.configure(connection).get_current_revision() or ""
