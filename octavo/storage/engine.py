@@ -11,13 +11,19 @@ STATEMENT_SECONDS = 30
 
 
 def engine(
-    url: str, *, pool: int = 8, wait_seconds: float = 5.0, application: str = "octavo", ping: bool = False
+    url: str,
+    *,
+    pool: int = 8,
+    wait_seconds: float = 5.0,
+    application: str = "octavo",
+    ping: bool = False,
+    lasting: bool = True,
 ) -> Engine:
     """A pool of at most so many connections; who finds none free within the wait gets an error.
 
     A connection that died is noticed when it is used: the work is then done again, as for any other absence. `ping` is for those
     whose clients would notice: connections are tried before they are used. How many are in use is told to operators under the
-    name of the application.
+    name of the application, unless the pool does not last.
     """
     made = create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -40,8 +46,9 @@ def engine(
             "tcp_user_timeout": 15_000,
         },
     )
-    metrics.POOL_SIZE.labels(application).set(pool)
-    metrics.POOL_IN_USE.labels(application).set_function(lambda: _in_use(made))
+    if lasting:
+        metrics.POOL_SIZE.labels(application).set(pool)
+        metrics.POOL_IN_USE.labels(application).set_function(lambda: _in_use(made))
     return made
 
 

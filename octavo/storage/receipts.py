@@ -22,7 +22,7 @@ _END_OF_TIME = 253_402_300_800_000_000
 # Microseconds from 1970 to the year 10000.
 
 _FIND = text("""
-SELECT id, status, claim_token IS NOT NULL OR attempts > 0 AS offered, notification_type, created_at
+SELECT id, status, claim_token IS NOT NULL OR attempts > 0 AS offered, notification_type, created_at, sent_at
 FROM notifications WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
 """)
 _RESOLVE = text("""
@@ -84,6 +84,8 @@ class Applied:
     result: str
     notification_type: str = ""
     seconds_to_final: float | None = None
+    seconds_since_sent: float | None = None
+    """From the send to the receipt, where both are known and the receipt moved something."""
     notification_id: UUID | None = None
     """Whose it is; None while it is held."""
 
@@ -206,11 +208,18 @@ def _advance(
             columns["complained_at"].append(instant(complaint.received_at_micros) if complaint else None)
         for receipt in receipts:
             moved = receipt is deciding and now is not was
-            seconds = None
-            if moved and now in FINAL:
-                seconds = (instant(receipt.received_at_micros) - row.created_at).total_seconds()
+            received = instant(receipt.received_at_micros)
             result = "complaint" if receipt.complaint else "moved" if moved else "ignored"
-            applied.append(Applied(receipt, result, row.notification_type, seconds, notification_id))
+            applied.append(
+                Applied(
+                    receipt,
+                    result,
+                    row.notification_type,
+                    (received - row.created_at).total_seconds() if moved and now in FINAL else None,
+                    (received - row.sent_at).total_seconds() if moved and row.sent_at else None,
+                    notification_id,
+                )
+            )
     if columns["id"]:
         connection.execute(_ADVANCE, columns)
     return applied

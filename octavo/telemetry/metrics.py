@@ -116,6 +116,11 @@ PROVIDER_SECONDS = Histogram(
     "notifications_provider_seconds", "Seconds that a provider took to answer.", ["provider"], buckets=STEP
 )
 IN_FLIGHT = Gauge("notifications_provider_in_flight", "Calls to a provider under way.", ["provider"])
+PROVIDER_WEIGHT = Gauge(
+    "notifications_provider_weight",
+    "Share of a topic's traffic that a process gives to a provider, in points of 100.",
+    ["topic", "provider"],
+)
 TO_PROVIDER_SECONDS = Histogram(
     "notifications_to_provider_seconds",
     "Seconds from acceptance to the call of the provider, first attempts only, by topic.",

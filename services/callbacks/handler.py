@@ -18,6 +18,7 @@ from octavo.telemetry.measured import measured
 from octavo.telemetry.zero import at_zero
 from octavo.topics import RECEIPTS, Outgoing
 from octavo.v1.messages_pb2 import ReceiptMessage
+from services.callbacks.pace import Pace
 
 BATCH = 500
 HELD_EVERY_SECONDS = 1.0
@@ -29,8 +30,9 @@ RESULTS = ("moved", "ignored", "held", "complaint")
 class Mover:
     """Applies batches of receipts."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, pace: Pace) -> None:
         self._engine = engine
+        self._pace = pace
         at_zero(metrics.RECEIPTS_APPLIED, KNOWN, RESULTS)
         at_zero(metrics.TO_FINAL_SECONDS, NotificationType)
 
@@ -51,14 +53,16 @@ class Mover:
             applied = apply_receipts(connection, [received.message for received in batch])
         reach(Point.CALLBACKS_AFTER_MOVE)
         count(applied)
+        self._pace.note(applied)
         return ()
 
 
 class HeldReceipts:
     """Takes held receipts again when their time comes. Any number of processes may do so at once."""
 
-    def __init__(self, engine: Engine, every_seconds: float = HELD_EVERY_SECONDS) -> None:
+    def __init__(self, engine: Engine, pace: Pace, every_seconds: float = HELD_EVERY_SECONDS) -> None:
         self._engine = engine
+        self._pace = pace
         self._every = every_seconds
 
     def run(self, stop: Event) -> None:
@@ -74,6 +78,7 @@ class HeldReceipts:
             applied = apply_receipts(connection, receipts) if receipts else []
         settled = [one for one in applied if one.result != "held"]
         count(settled)
+        self._pace.note(settled)
         if traces.active is not None:
             # Told once it is known whose they are: a receipt may name the provider's reference alone. Most tries hold them again.
             items = [(one.notification_id.bytes, ()) for one in settled if one.notification_id]

@@ -19,6 +19,7 @@ from octavo.storage.engine import engine
 from octavo.topics import RECEIPTS
 from services.callbacks.doors import Door, SesDoor, SmsDoor
 from services.callbacks.handler import BATCH, HeldReceipts, Mover
+from services.callbacks.pace import Pace
 from services.callbacks.receiver import Receiver, ReceiverPart
 from services.callbacks.settings import ReceiverSettings
 
@@ -50,6 +51,8 @@ def handler(kafka: ConsumerConnection, settings: DatabaseSettings) -> list[Part]
     """Consumes receipts, and moves notifications."""
     pool = engine(settings.database_url.get_secret_value(), pool=settings.database_pool, application="callbacks")
 
+    pace = Pace(pool)
+
     def consume(stop: Event) -> None:
         sink = KafkaSink(kafka.kafka_bootstrap, kafka.security())
         source = KafkaSource(
@@ -60,17 +63,26 @@ def handler(kafka: ConsumerConnection, settings: DatabaseSettings) -> list[Part]
             at_most=BATCH,
             session_seconds=kafka.consumer_session_seconds,
         )
-        Consumer(RECEIPTS, source, Mover(pool).move, sink).run(stop)
+        Consumer(RECEIPTS, source, Mover(pool, pace).move, sink).run(stop)
 
-    return [ThreadPart("handler", consume), ThreadPart("held-receipts", HeldReceipts(pool).run)]
+    return [
+        ThreadPart("handler", consume),
+        ThreadPart("held-receipts", HeldReceipts(pool, pace).run),
+        ThreadPart("pace of receipts", pace.run),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What the process can be: the settings it needs beside Kafka's, and its parts."""
+    """What the process can be: the settings it needs beside Kafka's, its parts, and what they use."""
 
     settings: type[Settings]
     parts: Callable[[ConsumerConnection, Any], list[Part]]
+    topics: tuple[str, ...]
+    database: bool
 
 
-ROLES = {"receiver": Role(ReceiverSettings, receiver), "handler": Role(DatabaseSettings, handler)}
+ROLES = {
+    "receiver": Role(ReceiverSettings, receiver, (RECEIPTS.name,), database=False),
+    "handler": Role(DatabaseSettings, handler, (RECEIPTS.name, RECEIPTS.dead), database=True),
+}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from threading import Event
 
 from sqlalchemy import Engine
@@ -20,9 +21,10 @@ from octavo.storage.engine import engine
 from octavo.telemetry import metrics
 from octavo.telemetry.retries import send_step
 from octavo.telemetry.zero import at_zero
-from octavo.topics import LANES, Lane
+from octavo.topics import LANES, RECEIPTS, Lane
 from services.dispatcher.claims import BATCH, Claimed, Claims
 from services.dispatcher.compose import Composer
+from services.dispatcher.paces import Paces
 from services.dispatcher.recorder import Recorder
 from services.dispatcher.sending import Sending
 from services.dispatcher.settings import DispatcherSettings
@@ -30,6 +32,9 @@ from services.dispatcher.unsent import Unsent
 
 TOPICS: Mapping[str, Lane] = {lane.send.name: lane for lane in LANES}
 """What the process can consume."""
+
+USED = {name: [name, lane.send.dead, RECEIPTS.name] for name, lane in TOPICS.items()}
+"""The topics that are read or written by each: sends with test keys write their receipts themselves."""
 
 
 class Clients:
@@ -59,9 +64,12 @@ def topic_parts(
     name = lane.send.name
     for metric in (metrics.RETRIES, metrics.RETRIES_FAILED):
         at_zero(metric, [send_step(lane.type)])
-    weights = settings.weights(lane.type)
+    rest = settings.weights(lane.type)
+    weights = Weights(rest)
+    for one in rest:
+        metrics.PROVIDER_WEIGHT.labels(name, one).set_function(lambda one=one: weights.current[one])  # type: ignore[misc]
     providers = {
-        one: PROVIDERS[one].make(of_providers[one], settings.in_flight) for one, weight in weights.items() if weight
+        one: PROVIDERS[one].make(of_providers[one], settings.in_flight) for one, weight in rest.items() if weight
     }
     sink = KafkaSink(settings.kafka_bootstrap, settings.security())
     # Half at most, so that some are sent while the next are read.
@@ -76,11 +84,14 @@ def topic_parts(
     )
     source = Deferred(kafka, settings.in_flight, batch=batch)
     recorder = Recorder(pool, settings.backoff(), source.finish)
-    sending = Sending(name, providers, Weights(weights), Unsent(sink), recorder)
+    sending = Sending(name, providers, weights, Unsent(sink), recorder)
     loop = asyncio.get_running_loop()
 
     def hand_on(batch: Sequence[Claimed]) -> None:
         loop.call_soon_threadsafe(sending.begin, batch)
+
+    def turn(shares: Mapping[str, float]) -> None:
+        loop.call_soon_threadsafe(weights.paced, shares, datetime.now(UTC))
 
     composer = Composer(
         Sealer(settings.keys()),
@@ -97,6 +108,7 @@ def topic_parts(
         # Its end waits for the calls under way and their recording.
         ThreadPart(name, consume, lambda: None if kafka.joined else "no broker answers yet"),
         ThreadPart(f"{name}.recorder", recorder.run),
+        ThreadPart(f"{name}.paces", Paces(pool, turn).run),
         Clients(name, list(providers.values())),
     ]
 

@@ -18,6 +18,7 @@ from octavo.storage.send import claim_notifications
 from octavo.telemetry import traces
 from octavo.telemetry.spans import Traces
 from services.callbacks.handler import HeldReceipts
+from services.callbacks.pace import Pace
 
 LATE = timedelta(hours=73)
 
@@ -99,7 +100,7 @@ def test_a_receipt_that_came_too_early_is_traced_once_it_is_applied(database, re
     (sms,) = ids = database.persist()
     early = receipt(sms) if named else receipt(provider_reference="ses-7", provider="ses")
     database.apply(early)
-    waiting = HeldReceipts(database.engine)
+    waiting = HeldReceipts(database.engine, Pace(database.engine))
 
     assert waiting.again() == 1
     assert exported.get_finished_spans() == ()

@@ -24,7 +24,7 @@ from octavo.messaging.deferred import Deferred
 from octavo.messaging.loop import Consumer
 from octavo.messaging.memory import Broker
 from octavo.providers import EmailMessage, TextMessage
-from octavo.storage import columns, migrations, partitions
+from octavo.storage import columns, migrations, partitions, schema
 from octavo.storage.directory import Directory
 from octavo.storage.engine import engine as make_engine
 from octavo.storage.errors import transaction
@@ -33,6 +33,7 @@ from octavo.storage.send import Recorded, record_outcomes
 from octavo.topics import LANES, Lane
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 from services.callbacks.handler import Mover
+from services.callbacks.pace import Pace
 from services.dispatcher.claims import Claimed, Claims
 from services.dispatcher.compose import Composer
 from services.persister.due import Due
@@ -147,7 +148,7 @@ def test_what_a_release_before_left_on_every_topic_goes_its_way_to_the_end(datab
     broker = Broker()
     broker.publish([topics.Outgoing(topics.RECEIPTS.name, b"", value) for value in recorded(release, "receipts")])
     source = broker.source("callbacks", topics.RECEIPTS.name)
-    Consumer(topics.RECEIPTS, source, Mover(database).move, broker, wait=wait_fixed(0)).step(Event())
+    Consumer(topics.RECEIPTS, source, Mover(database, Pace(database)).move, broker, wait=wait_fixed(0)).step(Event())
     with database.connect() as connection:
         rows = connection.execute(text("SELECT id, status, status_reason FROM notifications")).all()
     assert {(str(row.id), row.status, row.status_reason) for row in rows} == {
@@ -192,7 +193,7 @@ def test_a_receipt_that_is_held_keeps_what_only_a_later_release_knows(database, 
     broker = Broker()
     broker.publish([topics.Outgoing(topics.RECEIPTS.name, b"", value)])
     source = broker.source("callbacks", topics.RECEIPTS.name)
-    Consumer(topics.RECEIPTS, source, Mover(database).move, broker, wait=wait_fixed(0)).step(Event())
+    Consumer(topics.RECEIPTS, source, Mover(database, Pace(database)).move, broker, wait=wait_fixed(0)).step(Event())
     with database.connect() as connection:
         (held,) = connection.execute(text("SELECT message FROM held_receipts")).scalars()
     assert b"from later" in bytes(held)
@@ -219,15 +220,15 @@ def storage(database_server, engine: Engine) -> Callable[[str], "subprocess.Comp
 
 def test_a_schema_behind_is_waited_for_and_one_ahead_will_do(engine, storage):
     done = storage("check")
-    assert (done.returncode, done.stdout) == (1, f"database none, code {migrations.newest()}\n")
+    assert (done.returncode, done.stdout) == (1, f"database none, code {schema.newest()}\n")
     assert storage("migrate").returncode == 0
     assert storage("check").returncode == 0
     statements(engine, "UPDATE alembic_version SET version_num = '0000'")
     done = storage("check")
-    assert (done.returncode, done.stdout) == (1, f"database 0000, code {migrations.newest()}\n")
+    assert (done.returncode, done.stdout) == (1, f"database 0000, code {schema.newest()}\n")
     statements(engine, *EXPANDED)
     done = storage("check")
-    assert (done.returncode, done.stdout) == (0, f"database {LATER}, code {migrations.newest()}\n")
+    assert (done.returncode, done.stdout) == (0, f"database {LATER}, code {schema.newest()}\n")
 
 
 def test_a_release_that_was_taken_back_to_leaves_the_later_schema_as_it_is(engine, storage):

@@ -88,3 +88,32 @@ def test_goes_back_to_rest_ten_points_every_five_minutes_after_fifteen_quiet_one
         weights.settle(quiet + timedelta(minutes=minutes))
         seen.append(weights.current["mmg"])
     assert seen == [30, 40, 40, 50, 50, 50]
+
+
+def test_a_slow_share_of_receipts_moves_ten_points_every_five_minutes():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    weights.paced({"mmg": 0.149, "firetext": 0.0}, NOW)
+    assert weights.current == {"mmg": 50, "firetext": 50}
+    seen = []
+    for seconds in (30, 60, 329, 330, 660, 100_000):
+        weights.paced({"mmg": 0.15, "firetext": 0.02, "test": 1.0}, NOW + timedelta(seconds=seconds))
+        seen.append(weights.current["mmg"])
+    assert seen == [40, 40, 40, 30, 20, 10]
+
+
+def test_slowness_of_all_moves_nothing_and_errors_move_nothing_to_a_slow_provider():
+    weights = Weights({"mmg": 50, "firetext": 50})
+    weights.paced({"mmg": 0.9, "firetext": 0.2}, NOW)
+    assert weights.current == {"mmg": 50, "firetext": 50}
+    weights.paced({"mmg": 0.0, "firetext": 0.2}, NOW)
+    failing(weights, "mmg", NOW + timedelta(minutes=2))
+    assert weights.current == {"mmg": 60, "firetext": 40}
+
+
+def test_the_slower_one_loses_and_goes_back_to_rest_once_its_receipts_are_quick_again():
+    weights = Weights({"mmg": 40, "firetext": 30, "third": 30})
+    weights.paced({"mmg": 0.2, "firetext": 0.5}, NOW)
+    assert weights.current == {"mmg": 40, "firetext": 20, "third": 40}
+    weights.paced({}, NOW + timedelta(minutes=10))
+    weights.settle(NOW + timedelta(minutes=15))
+    assert weights.current == {"mmg": 40, "firetext": 30, "third": 30}
