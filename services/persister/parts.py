@@ -6,6 +6,7 @@ from threading import Event
 
 from sqlalchemy import Engine
 
+from octavo import topics
 from octavo.audit.auditor import Auditor
 from octavo.faultpoint import Point, reach
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
@@ -91,6 +92,15 @@ ROLES: dict[str, Callable[[PersisterSettings, Engine], list[Part]]] = {
 
 JOBS = "jobs"
 """The role that reads CSV jobs, with settings of its own (services/persister/jobparts.py)."""
+
+USED: dict[str, list[str]] = {
+    **{lane.persist.name: [lane.persist.name, lane.persist.dead, lane.send.name] for lane in LANES},
+    "due": [lane.send.name for lane in LANES],
+    "sweeps": [],
+    "watch": [topic.name for topic in topics.ALL],
+    JOBS: [topics.JOBS.name, topics.JOBS.dead, *(lane.persist.name for lane in LANES if lane.origin == "csv")],
+}
+"""The topics that are read, written or looked at by each of them."""
 
 
 def parts(settings: PersisterSettings, chosen: list[str]) -> list[Part]:

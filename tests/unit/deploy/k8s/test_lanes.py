@@ -6,12 +6,15 @@ from octavo import topics
 from octavo.messaging.kafka.administration import DEAD_RETENTION
 from octavo.messaging.kafka.size import LARGEST, LARGEST_DEAD
 from octavo.telemetry import metrics
+from services.api.parts import PUBLISHED as API_TOPICS
 from services.callbacks.parts import ROLES as CALLBACKS_ROLES
 from services.dispatcher.parts import TOPICS as DISPATCHER_TOPICS
+from services.dispatcher.parts import USED as DISPATCHER_USED
 from services.persister.__main__ import chosen
 from services.persister.parts import JOBS
 from services.persister.parts import ROLES as PERSISTER_ROLES
 from services.persister.parts import TOPICS as PERSISTER_TOPICS
+from services.persister.parts import USED as PERSISTER_USED
 
 
 def _arguments(deployment):
@@ -112,6 +115,8 @@ def test_kafka_users_may_do_what_the_flow_needs_and_no_more(production):
     persister |= {lane.persist.name: read | write for lane in lanes if lane.origin == "csv"}
     persister |= {topics.JOBS.name: read, topics.JOBS.dead: write, "persister.": read}
     dispatcher = {lane.send.name: read for lane in lanes} | {lane.send.dead: write for lane in lanes}
+    # What is sent with test keys has receipts of its own making.
+    dispatcher |= {topics.RECEIPTS.name: write}
     receipts = {topics.RECEIPTS.name: read | write, topics.RECEIPTS.dead: write, "callbacks.": read}
     api = {lane.persist.name: write for lane in lanes if lane.origin == "api"} | {topics.JOBS.name: write}
     assert _allowed(production, "octavo-persister") == persister
@@ -135,3 +140,17 @@ def test_pods_wait_for_topics_that_their_user_may_see(production):
         (user,) = [entry["value"] for entry in waiting["env"] if entry["name"] == "OCTAVO_KAFKA_USERNAME"]
         assert waiting["args"]
         assert {*waiting["args"]} <= {*_allowed(production, user)}
+
+
+def test_pods_wait_for_the_topics_that_their_processes_use(manifests):
+    used = {
+        "services.api": lambda _: API_TOPICS,
+        "services.persister": lambda arguments: [one for name in chosen(arguments) for one in PERSISTER_USED[name]],
+        "services.dispatcher": lambda arguments: DISPATCHER_USED[arguments[1]],
+        "services.callbacks": lambda arguments: CALLBACKS_ROLES[arguments[1]].topics,
+    }
+    for item in manifests.services():
+        command, arguments = _arguments(item)
+        containers = item["spec"]["template"]["spec"]["initContainers"]
+        (waiting,) = [one["args"] for one in containers if one["name"] == "wait-for-topics"]
+        assert {*waiting} == {*used[command](arguments)}, item["metadata"]["name"]
