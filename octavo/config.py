@@ -1,16 +1,23 @@
 """Configuration: declared where it is used, read from the environment or mounted files, all faults reported at once."""
 
 import os
+import re
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from octavo.authorities import check_authorities
 
 EXIT_MISCONFIGURED = 78
 """EX_CONFIG of sysexits.h."""
 
 S = TypeVar("S", bound="Settings")
+
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
 
 
 class Settings(BaseSettings):
@@ -30,6 +37,23 @@ class DatabaseSettings(Settings):
     )
     database_pool: int = Field(default=8, ge=1, le=100, description="Connections that a process keeps at most.")
 
+    @field_validator("database_url")
+    @classmethod
+    def _url(cls, value: SecretStr) -> SecretStr:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            url = make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            url = None
+        if url is None or url.get_backend_name() != "postgresql" or not url.database:
+            raise ValueError("needs postgresql://user:password@host:port/name") from None
+        authority = url.query.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
+        if isinstance(authority, str) and authority != "system":
+            check_authorities(authority)
+        return value
+
 
 class KafkaSettings(Settings):
     """Kafka."""
@@ -37,6 +61,13 @@ class KafkaSettings(Settings):
     kafka_bootstrap: str = Field(
         validation_alias="KAFKA_BOOTSTRAP", min_length=1, description="Brokers, as host:port, comma-separated."
     )
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _brokers(cls, value: str) -> str:
+        if not split(value) or not all(_BROKER.fullmatch(broker) for broker in split(value)):
+            raise ValueError("needs brokers as host:port, comma-separated")
+        return ",".join(split(value))
 
 
 class SealingSettings(Settings):
@@ -107,25 +138,50 @@ def split(value: str) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
-def load(*kinds: type[S]) -> tuple[Any, ...]:
-    """An instance of each class; or all faults of all of them on standard error and the end, with status 78."""
-    loaded: list[Settings] = []
+class Misconfigured(Exception):  # noqa: N818 - the name says what the process is
+    """The process can't work as it is configured, and won't until somebody changes that."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = list(faults)
+
+
+def loaded(kind: type[S]) -> S:
+    """An instance of a class. Raises ValidationError with all its faults."""
+    return kind(_secrets_dir=os.environ.get("OCTAVO_SECRETS_DIR") or None)  # type: ignore[call-arg]
+
+
+def load(*kinds: type[S], beside: Callable[[], Sequence[str]] = tuple) -> tuple[Any, ...]:
+    """An instance of each class; or all faults of all of them on standard error and the end, with status 78.
+
+    `beside` tells what else is at fault. It is only asked when something is, so that all is reported at once.
+    """
+    made: list[Settings] = []
     faults: list[str] = []
-    folder = os.environ.get("OCTAVO_SECRETS_DIR") or None
+    folder = os.environ.get("OCTAVO_SECRETS_DIR")
+    if folder and not Path(folder).is_dir():
+        refuse([f"OCTAVO_SECRETS_DIR: {folder} is no folder"])
     for kind in kinds:
         try:
-            loaded.append(kind(_secrets_dir=folder))  # type: ignore[call-arg]
+            made.append(loaded(kind))
         except ValidationError as error:
-            faults += [_fault(kind, dict(item)) for item in error.errors()]
+            faults += _faults(kind, error)
+        except SettingsError:
+            faults += _faults_of_files(kind, Path(folder or ""))
     if faults:
-        refuse(sorted(set(faults)))
-    return tuple(loaded)
+        refuse(sorted({*faults, *beside()}))
+    return tuple(made)
 
 
-def refuse(faults: list[str]) -> NoReturn:
-    """Reports what is misconfigured, all at once, and ends with status 78."""
+def report(faults: Sequence[str]) -> None:
+    """Reports what is misconfigured, all at once, on standard error."""
     lines = "\n".join(f"  - {fault}" for fault in faults)
     sys.stderr.write(f"octavo: misconfigured, {len(faults)} fault(s):\n{lines}\n")
+
+
+def refuse(faults: Sequence[str]) -> NoReturn:
+    """Reports what is misconfigured, and ends with status 78."""
+    report(faults)
     raise SystemExit(EXIT_MISCONFIGURED)
 
 
@@ -135,6 +191,33 @@ def variable(kind: type[Settings], name: str) -> str:
     if field is not None and isinstance(field.validation_alias, str):
         return field.validation_alias
     return f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _faults(kind: type[Settings], error: ValidationError) -> list[str]:
+    return [_fault(kind, dict(item)) for item in error.errors()]
+
+
+def _faults_of_files(kind: type[Settings], folder: Path) -> list[str]:
+    """Which mounted files can't be read, and what is wrong beside."""
+    read: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
+    for field in kind.model_fields:
+        name = variable(kind, field)
+        try:
+            read[name if name == kind.model_fields[field].validation_alias else field] = (folder / name).read_text(
+                "utf-8"
+            )
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+            unreadable[name] = f"{name}: {folder / name} can't be read: {why}"
+    try:
+        kind(_secrets_dir=None, **read)  # type: ignore[call-arg]
+    except ValidationError as error:
+        others = [fault for fault in _faults(kind, error) if fault.partition(":")[0] not in unreadable]
+        return [*unreadable.values(), *others]
+    return list(unreadable.values())
 
 
 def _fault(kind: type[Settings], item: dict[str, Any]) -> str:

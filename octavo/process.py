@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 
 from octavo import faultpoint
-from octavo.config import OpsSettings
+from octavo.config import EXIT_MISCONFIGURED, Misconfigured, OpsSettings, report
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.telemetry import logs, statsd, traces
 from octavo.telemetry.exposition import exposition
@@ -36,7 +36,7 @@ class Part(Protocol):
     name: str
 
     async def start(self) -> None:
-        """Begins; returns once the part works by itself."""
+        """Begins; returns once the part works by itself. Raises Misconfigured if it never will."""
 
     def unready(self) -> str | None:
         """Why it can't do its work now; None if it can."""
@@ -46,7 +46,7 @@ class Part(Protocol):
 
 
 class ThreadPart:
-    """A part that is a loop in a thread of its own, told to stop by an event. If it fails, the process ends with status 1."""
+    """A part that is a loop in a thread of its own, told to stop by an event. If it fails, the process ends."""
 
     def __init__(
         self, name: str, run: Callable[[threading.Event], None], unready: Callable[[], str | None] = lambda: None
@@ -80,10 +80,15 @@ class ThreadPart:
     def _guarded(self) -> None:
         try:
             self._run(self._stop)
+        except Misconfigured as error:
+            self._fail(error)
         except Exception as error:  # whatever it is, the process must end and say so
             log.exception("a part failed", part=self.name, error=type(error).__name__)
-            if self._loop and self.failed:
-                self._loop.call_soon_threadsafe(_fail, self.failed, error)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._loop and self.failed:
+            self._loop.call_soon_threadsafe(_fail, self.failed, error)
 
 
 def repeat(name: str, step: Callable[[], bool], every_seconds: float, stop: threading.Event) -> None:
@@ -108,7 +113,10 @@ def _fail(future: asyncio.Future[None], error: Exception) -> None:
 
 
 def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]) -> None:
-    """Runs a process until SIGTERM or SIGINT, then drains it. Ends with status 1 if a part fails."""
+    """Runs a process until SIGTERM or SIGINT, then drains it.
+
+    Ends with status 1 if a part fails, and with 78 if one finds that the process is misconfigured.
+    """
     logs.configure(service, settings.log_format, settings.log_level)
     faultpoint.arm(settings.faultpoint)
     os.nice(settings.niceness)
@@ -131,17 +139,22 @@ async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequenc
     started: list[Part] = []
     operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
     try:
-        # What the others need starts first, as it is drained last.
-        for part in reversed(parts):
-            await part.start()
-            started.append(part)
-        _spare_the_collector()
-        log.info("started", service=service, parts=[part.name for part in parts])
-        status = await _until_stopped(stopping, parts)
+        try:
+            # What the others need starts first, as it is drained last.
+            for part in reversed(parts):
+                await part.start()
+                started.append(part)
+        except Misconfigured as error:
+            report(error.faults)
+            status = EXIT_MISCONFIGURED
+        else:
+            _spare_the_collector()
+            log.info("started", service=service, parts=[part.name for part in parts])
+            status = await _until_stopped(stopping, parts)
         stopping.set()
         log.info("draining", service=service)
         # In order: what feeds the others stops first.
-        for part in parts:
+        for part in reversed(started):
             await part.drain()
         log.info("ended", service=service, status=status)
         return status
@@ -160,8 +173,12 @@ async def _until_stopped(stopping: asyncio.Event, parts: Sequence[Part]) -> int:
     failures = [failed for part in parts if (failed := getattr(part, "failed", None)) is not None]
     stop = asyncio.ensure_future(stopping.wait())
     done, _ = await asyncio.wait([stop, *failures], return_when=asyncio.FIRST_COMPLETED)
-    failed = [future for future in failures if future in done and future.exception()]
+    failed = [error for future in failures if future in done and (error := future.exception())]
     stop.cancel()
+    for error in failed:
+        if isinstance(error, Misconfigured):
+            report(error.faults)
+            return EXIT_MISCONFIGURED
     return 1 if failed else 0
 
 

@@ -42,8 +42,8 @@ class Pair:
 class Authority:
     """Vouches for names."""
 
-    def __init__(self, name: str = "an authority") -> None:
-        self.pair = _signed(name, None, days=365)
+    def __init__(self, name: str = "an authority", days: int = 365) -> None:
+        self.pair = _signed(name, None, days=days)
 
     @property
     def chain(self) -> bytes:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from octavo.authorities import check_authorities
 from octavo.config import KafkaSettings
 
 RECONNECT = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 1000, "retry_backoff_ms": 100}
@@ -17,6 +18,19 @@ class KafkaConnection(KafkaSettings):
     kafka_ca_file: str = Field(default="", description="Certificate authority of the brokers, PEM; TLS when set.")
     kafka_username: str = Field(default="", description="SASL user name; SCRAM-SHA-512 when set.")
     kafka_password: SecretStr = Field(default=SecretStr(""), description="SASL password.")
+    least_partitions: int = Field(
+        default=8,
+        ge=1,
+        le=10_000,
+        description="Partitions that each topic in use has at least: with fewer the process ends at start.",
+    )
+
+    @field_validator("kafka_ca_file")
+    @classmethod
+    def _authority(cls, value: str) -> str:
+        if value:
+            check_authorities(value)
+        return value
 
     def security(self) -> "KafkaSecurity":
         """What the connections need."""

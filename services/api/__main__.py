@@ -2,14 +2,16 @@
 
 from octavo.config import load
 from octavo.process import run
-from services.api.parts import parts
+from octavo.surroundings import Surroundings
+from services.api.parts import PUBLISHED, parts
 from services.api.settings import ApiSettings
 
 
 def main() -> None:
     """Runs the api until SIGTERM. Ends with status 78 if it is misconfigured."""
-    (settings,) = load(ApiSettings)
-    run(settings, "api", lambda: parts(settings))
+    around = Surroundings(PUBLISHED, database=True)
+    (settings,) = load(ApiSettings, beside=around.faults)
+    run(settings, "api", lambda: [*parts(settings), around])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from octavo.config import OpsSettings, load
 from octavo.messaging.security import ConsumerConnection
 from octavo.process import Part, run
+from octavo.surroundings import Surroundings
 from services.callbacks.parts import ROLES
 
 
@@ -16,11 +17,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     roles = [role.strip() for role in parser.parse_args(arguments).roles.split(",")]
     if unknown := set(roles) - set(ROLES):
         parser.error(f"no such role: {', '.join(sorted(unknown))}")
-    ops, kafka, *settings = load(OpsSettings, ConsumerConnection, *(ROLES[role].settings for role in roles))
+    around = Surroundings(
+        [topic for role in roles for topic in ROLES[role].topics], database=any(ROLES[role].database for role in roles)
+    )
+    kinds = (ROLES[role].settings for role in roles)
+    ops, kafka, *settings = load(OpsSettings, ConsumerConnection, *kinds, beside=around.faults)
 
     def parts() -> list[Part]:
         return [
-            part for role, setting in zip(roles, settings, strict=True) for part in ROLES[role].parts(kafka, setting)
+            *(
+                part
+                for role, setting in zip(roles, settings, strict=True)
+                for part in ROLES[role].parts(kafka, setting)
+            ),
+            around,
         ]
 
     run(ops, "callbacks", parts)

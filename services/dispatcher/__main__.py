@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from octavo.config import OpsSettings, load, split
 from octavo.process import run
 from octavo.providers.registry import PROVIDERS
-from services.dispatcher.parts import TOPICS, parts
+from octavo.surroundings import Surroundings
+from services.dispatcher.parts import TOPICS, USED, parts
 from services.dispatcher.settings import DispatcherSettings
 
 
@@ -18,8 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := {*topics} - {*TOPICS}:
         parser.error(f"no such topic: {', '.join(sorted(unknown))}")
     names = [name for name, entry in PROVIDERS.items() if entry.sends in {TOPICS[topic].type for topic in topics}]
-    ops, settings, *of_providers = load(OpsSettings, DispatcherSettings, *(PROVIDERS[name].settings for name in names))
-    run(ops, "dispatcher", lambda: parts(settings, dict(zip(names, of_providers, strict=True)), topics))
+    around = Surroundings([used for topic in topics for used in USED[topic]], database=True)
+    kinds = (PROVIDERS[name].settings for name in names)
+    ops, settings, *of_providers = load(OpsSettings, DispatcherSettings, *kinds, beside=around.faults)
+    run(ops, "dispatcher", lambda: [*parts(settings, dict(zip(names, of_providers, strict=True)), topics), around])
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from octavo.config import OpsSettings, load, split
 from octavo.process import Part, run
+from octavo.surroundings import Surroundings
 from services.persister.jobparts import JobReaderSettings, job_parts
-from services.persister.parts import JOBS, ROLES, TOPICS, parts
+from services.persister.parts import JOBS, ROLES, TOPICS, USED, parts
 from services.persister.settings import PersisterSettings
 
 
@@ -30,12 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = chosen(arguments)
     # Only who reads jobs needs the keys that seal, and the store.
     kinds = [JobReaderSettings] if JOBS in names else []
-    ops, settings, *of_jobs = load(OpsSettings, PersisterSettings, *kinds)
+    around = Surroundings([topic for name in names for topic in USED[name]], database=True)
+    ops, settings, *of_jobs = load(OpsSettings, PersisterSettings, *kinds, beside=around.faults)
 
     def made() -> list[Part]:
         return [
             *parts(settings, [name for name in names if name != JOBS]),
             *(part for one in of_jobs for part in job_parts(one)),
+            around,
         ]
 
     run(ops, "persister", made)

@@ -2,6 +2,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from octavo.config import DatabaseSettings, KafkaSettings, OpsSettings, SealingSettings, load, variable
+from octavo.messaging.security import KafkaConnection
+from tests.certificates import Authority
 
 SECRET = "not-to-be-shown-anywhere"
 
@@ -43,6 +45,78 @@ def test_reads_secrets_from_mounted_files(environment, tmp_path):
     (settings,) = load(SealingSettings)
     assert settings.keys() == [key]
     assert settings.key_of_hashes() == b"k" * 40
+
+
+def test_a_file_that_cannot_be_read_is_reported_with_all_else(environment, tmp_path, capsys):
+    (tmp_path / "OCTAVO_SEALING_KEYS").write_bytes(b"\xff\xfe" + SECRET.encode())
+    (tmp_path / "OCTAVO_HASH_KEY").write_text("short")
+    environment.setenv("OCTAVO_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        load(SealingSettings, DatabaseSettings, beside=lambda: ["topics: too small"])
+    lines = capsys.readouterr().err.splitlines()
+    assert end.value.code == 78
+    assert lines == [
+        "octavo: misconfigured, 4 fault(s):",
+        "  - DATABASE_URL: is not set",
+        "  - OCTAVO_HASH_KEY: needs at least 32 characters",
+        f"  - OCTAVO_SEALING_KEYS: {tmp_path / 'OCTAVO_SEALING_KEYS'} can't be read: it is no UTF-8",
+        "  - topics: too small",
+    ]
+
+
+def test_what_else_is_at_fault_is_only_asked_when_something_is(environment):
+    environment.setenv("KAFKA_BOOTSTRAP", "broker:9092")
+    load(KafkaSettings, beside=lambda: pytest.fail("asked"))
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_reported(environment, tmp_path, capsys):
+    environment.setenv("OCTAVO_SECRETS_DIR", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as end:
+        load(SealingSettings)
+    assert end.value.code == 78
+    assert "OCTAVO_SECRETS_DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost", "mysql://u:p@host/octavo", f"postgresql://u:{SECRET}@host", "postgresql://u:p@host:port/octavo"],
+)
+def test_an_address_of_a_database_that_is_none_is_refused_without_showing_it(environment, capsys, url):
+    environment.setenv("DATABASE_URL", url)
+    with pytest.raises(SystemExit):
+        load(DatabaseSettings)
+    report = capsys.readouterr().err
+    assert "DATABASE_URL: needs postgresql://user:password@host:port/name" in report
+    assert SECRET not in report
+
+
+@pytest.mark.parametrize(
+    ("brokers", "fine"),
+    [("a:9092,b:9092", True), (" a:9092, b:9092 ", True), ("[::1]:9092", True),
+     ("a", False), ("a:9092,b", False), (",", False), ("http://a:9092", False)],
+)  # fmt: skip
+def test_brokers_are_hosts_with_ports(environment, capsys, brokers, fine):
+    environment.setenv("KAFKA_BOOTSTRAP", brokers)
+    if fine:
+        load(KafkaSettings)
+    else:
+        with pytest.raises(SystemExit):
+            load(KafkaSettings)
+        assert "KAFKA_BOOTSTRAP: needs brokers as host:port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variable_name", ["OCTAVO_KAFKA_CA_FILE", "PGSSLROOTCERT"])
+def test_authorities_that_verify_nobody_are_reported(environment, tmp_path, capsys, variable_name):
+    environment.setenv("KAFKA_BOOTSTRAP", "broker:9092")
+    environment.setenv("DATABASE_URL", "postgresql://octavo:octavo@db/octavo?sslmode=verify-full")
+    there, text, expired = tmp_path / "none.pem", tmp_path / "text.pem", tmp_path / "expired.pem"
+    text.write_text("no certificate")
+    expired.write_bytes(Authority(days=-1).chain)
+    for file, why in ((there, "can't be read"), (text, "no certificate in PEM"), (expired, "have expired")):
+        environment.setenv(variable_name, str(file))
+        with pytest.raises(SystemExit):
+            load(KafkaConnection, DatabaseSettings)
+        assert why in capsys.readouterr().err
 
 
 def test_secrets_do_not_show_when_printed(environment):

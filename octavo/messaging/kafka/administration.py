@@ -1,11 +1,18 @@
 """Topics: created explicitly, and compared with what the code expects."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from octavo import topics
 from octavo.domain.errors import Unavailable
@@ -14,6 +21,7 @@ from octavo.messaging.kafka.size import largest_of
 from octavo.messaging.security import KafkaSecurity
 
 DEAD_RETENTION = timedelta(days=30)
+_NOT_THERE = (UnknownTopicOrPartitionError.errno, TopicAuthorizationFailedError.errno)
 
 
 def create_topics(bootstrap: str, security: KafkaSecurity, *, replication: int = 1, partitions: int = 0) -> list[str]:
@@ -43,6 +51,22 @@ def missing_topics(bootstrap: str, security: KafkaSecurity) -> list[str]:
         except KafkaError as error:
             raise Unavailable(f"topics can't be listed: {type(error).__name__}") from error
     return [name for name in topics.names() if name not in there]
+
+
+def partitions_of(bootstrap: str, security: KafkaSecurity, names: Sequence[str]) -> dict[str, int]:
+    """How many partitions each of these topics has; those that are not there, or that this user may not see, are left out.
+
+    Raises Unavailable while no broker answers.
+    """
+    with closing(_admin(bootstrap, security)) as admin:
+        try:
+            told = admin.describe_topics(list(names))
+        except KafkaError as error:
+            raise Unavailable(f"topics can't be looked at: {type(error).__name__}") from error
+    for topic in told:
+        if topic["error_code"] not in (0, *_NOT_THERE):
+            raise Unavailable(f"{topic['name']} can't be looked at: {for_code(topic['error_code']).__name__}")
+    return {topic["name"]: len(topic["partitions"]) for topic in told if not topic["error_code"]}
 
 
 def _wanted(replication: int, partitions: int) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from deploy.local.probes import listening
 from octavo.domain.ids import uuid7
 from tests.integration.looking import wait_for
 
@@ -180,7 +181,7 @@ class Callbacks(Reached):
             self.process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_for(lambda: self._answers("/readyz" if ready else "/livez"), 60)
+        wait_for(lambda: self._answers("/readyz" if ready else "/livez") and listening(self.port), 60)
 
     def stop(self) -> int:
         """Ends it as a deployment does; its status."""
