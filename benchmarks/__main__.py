@@ -15,6 +15,7 @@ from benchmarks import (
     lanes,
     limits,
     lookups,
+    outages,
     persister,
     scale,
     ses,
@@ -23,7 +24,7 @@ from benchmarks import (
     traces,
 )
 from benchmarks.amount import QUICK
-from benchmarks.figure import Figure, circumstances, report
+from benchmarks.figure import Figure, circumstances, keep, show
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "starts": starts.figures,
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "statistics": statistics.figures,
     "lanes": lanes.figures,
     "scale": scale.figures,
+    "outages": outages.figures,
     "end-to-end": end_to_end.figures,
 }
 
@@ -55,8 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measured: list[Figure] = []
     for name in names:
         console.print(f"measuring {name} …")
-        measured += PARTS[name]()
-    report(measured, around, console)
+        figures = list(PARTS[name]())
+        # At once: a part that breaks later takes nothing with it.
+        keep(figures, around)
+        measured += figures
+    show(measured, around, console)
     return 0 if QUICK or all(one.ok is not False for one in measured) else 1
 
 

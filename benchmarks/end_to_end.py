@@ -25,7 +25,7 @@ PEER_RATE = 175.0
 OURS = ("api", "persister", "dispatcher", "kafka", "postgres")
 SECONDS = amount(10.0, 0.5)
 SLOW_RATE = 5.0
-SLOW_CALLS = amount(60, 5)
+SLOW_CALLS = amount(300, 5)
 
 
 def figures() -> Iterator[Figure]:

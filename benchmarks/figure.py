@@ -75,13 +75,12 @@ def circumstances() -> dict[str, object]:
     }
 
 
-def report(figures: Iterable[Figure], around: dict[str, object], console: Console, path: Path = RESULTS) -> None:
-    """A table for people, and a file for machines in which figures of other parts stay as they were measured last."""
-    measured = list(figures)
+def show(figures: Iterable[Figure], around: dict[str, object], console: Console) -> None:
+    """A table for people."""
     table = Table(
         "figure", "value", "floor", "ratio", "target", "", title=", ".join(f"{k} {v}" for k, v in around.items())
     )
-    for one in measured:
+    for one in figures:
         table.add_row(
             one.name,
             f"{one.value:,.4g} {one.unit}",
@@ -91,10 +90,14 @@ def report(figures: Iterable[Figure], around: dict[str, object], console: Consol
             {True: "[green]ok[/]", False: "[red]short[/]", None: ""}[one.ok],
         )
     console.print(table)
+
+
+def keep(figures: Sequence[Figure], around: dict[str, object], path: Path = RESULTS) -> None:
+    """A file for machines, in which figures of other parts stay as they were measured last; not those of a quick run."""
     if QUICK:
         return
     kept = [] if not path.exists() else json.loads(path.read_text())
-    names = {one.name for one in measured}
+    names = {one.name for one in figures}
     written = [entry for entry in kept if entry["name"] not in names]
-    written += [{**asdict(one), "ratio": one.ratio, "ok": one.ok, "circumstances": around} for one in measured]
+    written += [{**asdict(one), "ratio": one.ratio, "ok": one.ok, "circumstances": around} for one in figures]
     path.write_text(json.dumps(sorted(written, key=lambda entry: str(entry["name"])), indent=1) + "\n")

@@ -21,8 +21,9 @@ PEER_ROWS = 195.0
 """Rows a second of the nearest peer, from the upload to the last call of a provider."""
 JOB_ROWS = amount(5_000, 200)
 LARGE_JOB_ROWS = amount(100_000, 2_000)
-CALLS = amount(100, 5)
-RATE = 5.0
+CALLS = amount(600, 5)
+"""So many that a single slow one does not decide."""
+RATE = 20.0
 WORKERS = (("persister", "--topics", "db-sms"), ("dispatcher", "--topics", "send-sms"))
 WORKERS_OF_FILES = (
     ("persister", "--topics", "bulk-sms"),
