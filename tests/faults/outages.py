@@ -117,6 +117,18 @@ def providers(behaviour: Mapping[str, Any], *, ambiguous: Callable[[int], int] =
     return fault
 
 
+def providers_still(seconds: float) -> Fault:
+    """Freezes the providers for a while: every call under way then ends without an answer."""
+
+    def fault(case: Case) -> Sequence[str]:
+        before = case.load.acknowledged
+        problems = still("simulator", seconds, api_goes_on=True)(case)
+        case.ambiguous += case.load.acknowledged - before
+        return problems
+
+    return fault
+
+
 FAULTS: dict[str, Fault] = {
     "broker kill -9": killed("kafka"),
     "broker restart": restarted("kafka"),
@@ -124,12 +136,13 @@ FAULTS: dict[str, Fault] = {
     "broker still for 60 s": still("kafka", 60),
     "database restart": restarted("postgres", times=2),
     "database still for 10 s": still("postgres", 10, api_goes_on=True),
-    "database still for 40 s": still("postgres", 40, api_goes_on=True),
+    "database still for 60 s": still("postgres", 60, api_goes_on=True),
     "database connections taken": connections_taken,
     "provider answers 500": providers({"fail_share": 0.3}),
     "provider answers 429": providers({"fail_share": 0.3, "fail_status": 429, "retry_after": 2}),
     "provider resets": providers({"reset_share": 0.1, "accept_then_reset_share": 0.1}),
     "provider accepts and hangs": providers({"accept_then_hang_share": 0.1}),
+    "providers still for 60 s": providers_still(60),
     "provider takes 30 s": providers({"slow_share": 0.1, "slow_ms": 30_000}, ambiguous=lambda calls: calls // 5),
 }
 """By name."""
