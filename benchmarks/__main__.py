@@ -21,6 +21,7 @@ from benchmarks import (
     ses,
     starts,
     statistics,
+    tls,
     traces,
 )
 from benchmarks.amount import QUICK
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "starts": starts.figures,
     "api": api.figures,
     "traces": traces.figures,
+    "tls": tls.figures,
     "persister": persister.figures,
     "dispatcher": dispatcher.figures,
     "ses": ses.figures,

@@ -1,7 +1,8 @@
 """Calls a gRPC method from a process of its own, and prints what it saw as JSON.
 
-`python -m benchmarks.load ADDRESS METHOD REQUESTS SECONDS CONCURRENCY RATE`: REQUESTS is a file of serialised requests, each
-behind its length (4 bytes); with RATE 0 each caller calls again at once. The key is in OCTAVO_API_KEY.
+`python -m benchmarks.load ADDRESS METHOD REQUESTS SECONDS CONCURRENCY RATE [AUTHORITY]`: REQUESTS is a file of serialised
+requests, each behind its length (4 bytes); with RATE 0 each caller calls again at once; AUTHORITY is a file of certificates,
+for TLS. The key is in OCTAVO_API_KEY.
 """
 
 import asyncio
@@ -33,43 +34,57 @@ def offer(
     seconds: float,
     concurrency: int = 64,
     rate: float = 0,
+    authority: str = "",
 ) -> dict[str, Any]:
     """Runs the load beside this process; calls, failures, seconds, p50_ms, p99_ms."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(len(one).to_bytes(4, "big") + one for one in requests))
         file.flush()
         command = [sys.executable, "-m", "benchmarks.load", address, method, file.name]
-        command += [str(seconds), str(concurrency), str(rate)]
+        command += [str(seconds), str(concurrency), str(rate), *([authority] if authority else [])]
         environment = {**os.environ, "OCTAVO_API_KEY": key}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
 
 
-def warm(address: str, method: str, requests: Sequence[bytes], key: str) -> None:
+def warm(address: str, method: str, requests: Sequence[bytes], key: str, authority: str = "") -> None:
     """Offers calls for a second, again until some are answered."""
-    wait_until(lambda: bool(offer(address, method, requests, key=key, seconds=1)["calls"]), 30)
+    wait_until(lambda: bool(offer(address, method, requests, key=key, seconds=1, authority=authority)["calls"]), 30)
 
 
 def offered(
-    pid: int, address: str, method: str, requests: Sequence[bytes], *, key: str, seconds: float
+    pid: int,
+    address: str,
+    method: str,
+    requests: Sequence[bytes],
+    *,
+    key: str,
+    seconds: float,
+    authority: str = "",
 ) -> tuple[float, float]:
     """Calls a second, and microseconds of CPU that each costs the process which answers. Raises RuntimeError if any fails."""
     before = cpu_seconds(pid)
-    seen = offer(address, method, requests, key=key, seconds=seconds)
+    seen = offer(address, method, requests, key=key, seconds=seconds, authority=authority)
     if seen["failures"]:
         raise RuntimeError(f"calls failed: {seen['failures']}")
     return seen["calls"] / seen["seconds"], (cpu_seconds(pid) - before) / float(seen["calls"]) * 1e6
 
 
 async def _load(
-    address: str, method: str, requests: Sequence[bytes], seconds: float, concurrency: int, rate: float
+    address: str,
+    method: str,
+    requests: Sequence[bytes],
+    seconds: float,
+    concurrency: int,
+    rate: float,
+    authority: str = "",
 ) -> dict[str, Any]:
     given = cycle(requests)
     metadata = (("authorization", f"Bearer {os.environ['OCTAVO_API_KEY']}"),)
     took: list[float] = []
     failures: dict[str, int] = {}
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with _channel(address, authority) as channel:
         call: Any = channel.unary_unary(method)
         await channel.channel_ready()
         begun = time.perf_counter()
@@ -109,6 +124,12 @@ async def _load(
     }
 
 
+def _channel(address: str, authority: str) -> grpc.aio.Channel:
+    if not authority:
+        return grpc.aio.insecure_channel(address)
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(Path(authority).read_bytes()))
+
+
 def _read(path: str) -> list[bytes]:
     data = Path(path).read_bytes()
     requests, at = [], 0
@@ -121,8 +142,8 @@ def _read(path: str) -> list[bytes]:
 
 def main(arguments: Sequence[str]) -> None:
     """Loads, and prints."""
-    address, method, path, seconds, concurrency, rate = arguments
-    seen = uvloop.run(_load(address, method, _read(path), float(seconds), int(concurrency), float(rate)))
+    address, method, path, seconds, concurrency, rate, *authority = arguments
+    seen = uvloop.run(_load(address, method, _read(path), float(seconds), int(concurrency), float(rate), *authority))
     sys.stdout.write(json.dumps(seen))
 
 

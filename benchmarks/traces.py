@@ -2,36 +2,26 @@
 
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 from benchmarks.amount import amount
 from benchmarks.api import SEND_SMS
+from benchmarks.apis import Api, api
 from benchmarks.figure import Figure, alternate, median
 from benchmarks.load import offer, offered, warm
-from benchmarks.processes import free_port, running, wait_until
+from benchmarks.processes import wait_until
 from benchmarks.stacks import stack, texts
-from deploy.local.probes import http_ok
 
-ROUNDS = amount(5, 1)
-SECONDS = amount(4.0, 0.5)
+ROUNDS = amount(9, 1)
+SECONDS = amount(3.0, 0.5)
 SCRAPES = amount(30, 2)
 RATE = 500
 """Calls a second while it is scraped: about half of what a process can do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Api:
-    """A process of the api."""
-
-    pid: int
-    address: str
-    operations: str
 
 
 def figures() -> Iterator[Figure]:
@@ -41,13 +31,13 @@ def figures() -> Iterator[Figure]:
         key = known["OCTAVO_API_KEY"]
         # Each process has its own moods; the exporter's thread is there in both, with nothing to export in one.
         traced = {"OCTAVO_TRACES_ENDPOINT": endpoint, "OCTAVO_TRACES_SHARE": "0.01"}
-        with _api(around.environment) as off, _api({**around.environment, **traced}) as on:
+        with api(around.environment) as off, api({**around.environment, **traced}) as on:
 
-            def of(api: _Api) -> Callable[[], float]:
-                return lambda: offered(api.pid, api.address, SEND_SMS, requests, key=key, seconds=SECONDS)[1]
+            def of(one: Api) -> Callable[[], float]:
+                return lambda: offered(one.pid, one.address, SEND_SMS, requests, key=key, seconds=SECONDS)[1]
 
-            for api in (off, on):
-                warm(api.address, SEND_SMS, requests, key)
+            for one in (off, on):
+                warm(one.address, SEND_SMS, requests, key)
             taken = alternate(ROUNDS, off=of(off), on=of(on))
             # There is nothing to compare unless spans do go out.
             wait_until(lambda: _exported(on, requests, key, spans), 60)
@@ -61,9 +51,9 @@ def figures() -> Iterator[Figure]:
             yield Figure("traces.scrape_under_load", median(scrapes), "ms", None, "<= 50")
 
 
-def _exported(api: _Api, requests: Sequence[bytes], key: str, spans: Sequence[int]) -> bool:
+def _exported(one: Api, requests: Sequence[bytes], key: str, spans: Sequence[int]) -> bool:
     """Has the process answer calls for a second; whether spans have gone out by then."""
-    warm(api.address, SEND_SMS, requests, key)
+    warm(one.address, SEND_SMS, requests, key)
     return bool(spans)
 
 
@@ -74,15 +64,6 @@ def _scrape(operations: str, pause: float) -> float:
     with urllib.request.urlopen(f"{operations}/metrics", timeout=10) as answer:
         answer.read()
     return (time.perf_counter() - begun) * 1000
-
-
-@contextmanager
-def _api(environment: Mapping[str, str]) -> Iterator[_Api]:
-    port, ops = free_port(), free_port()
-    operations = f"http://127.0.0.1:{ops}"
-    ports = {"OCTAVO_API_PORT": str(port), "OCTAVO_OPS_PORT": str(ops)}
-    with running(["services.api"], {**environment, **ports}, lambda: http_ok(f"{operations}/readyz")) as pid:
-        yield _Api(pid, f"127.0.0.1:{port}", operations)
 
 
 @contextmanager

@@ -157,8 +157,10 @@ def test_a_notification_is_one_trace_through_all_processes(collector, service, e
     [
         (["00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"], ["ab" * 16]),
         (["00-" + "ab" * 16], []),
+        # Which of two counts must not be guessed.
+        (["00-" + "ab" * 16 + "-" + "cd" * 8 + "-01", "00-" + "ef" * 16 + "-" + "cd" * 8 + "-01"], []),
     ],
-    ids=["one", "malformed"],
+    ids=["one", "malformed", "two"],
 )
 def test_a_trace_links_to_the_one_of_its_caller(collector, service, eventually, given, linked):
     metadata = (*service.metadata, *(("traceparent", one) for one in given))

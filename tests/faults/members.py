@@ -27,7 +27,13 @@ def member(case: Case, name: str, *, dies: bool = False, more: Mapping[str, str]
     file = system.directory / "run" / f"member-{name}.json"
     specification = {
         "command": [sys.executable, "-m", f"services.{name}"],
-        "environment": {**system.stack.environment, **system.settings, "OCTAVO_OPS_PORT": "0", **(more or {})},
+        "environment": {
+            **system.stack.environment,
+            **system.settings,
+            **system.more,
+            "OCTAVO_OPS_PORT": "0",
+            **(more or {}),
+        },
         "directory": str(ROOT),
         "user": None,
         "orphaned_signal": 9,

@@ -61,7 +61,7 @@ def restarted(case: Case) -> Sequence[str]:
             second.start()
         # The first was not told to drain like that.
         system.stop("api")
-        system.stack.start_program("api", START_SECONDS, more=DRAIN)
+        system.stack.start_program("api", START_SECONDS, more={**system.more, **DRAIN})
         case.load.errors.clear()
         for name in SERVICES * ROUNDS:
             for whose in ("first", "second"):
@@ -71,7 +71,7 @@ def restarted(case: Case) -> Sequence[str]:
                 case.runs += 1
                 if whose == "first":
                     system.stop(name)
-                    system.stack.start_program(name, START_SECONDS, more=DRAIN)
+                    system.stack.start_program(name, START_SECONDS, more={**system.more, **DRAIN})
                 else:
                     seconds[name].stop()
                     seconds[name].start()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TextIO
 
-from tests.faults import csvlane, drains, kills, outages, quota, records, rolling
+from tests.faults import changes, csvlane, drains, kills, outages, quota, records, rolling
 from tests.faults.case import Case, Fault
 from tests.faults.judge import Verdict
 from tests.faults.load import Load
@@ -18,6 +18,7 @@ FAULTS: dict[str, Fault] = {
     **records.FAULTS,
     **drains.FAULTS,
     **quota.FAULTS,
+    **changes.FAULTS,
 }
 """Every fault, by name, in the order in which they are done."""
 NAMED: dict[str, Fault] = {**rolling.FAULTS}
@@ -92,7 +93,7 @@ def run(system: System, faults: Mapping[str, Fault], seed: str, tell: Callable[[
             load = rolling.load(system, folder, f"{seed} {name}")
         else:
             # Who drains is not missed: its clients wait for its successor.
-            load = Load(system.account, folder, f"{seed} {name}", patient=name in drains.FAULTS)
+            load = Load(system.account, folder, f"{seed} {name}", patient=name in {*drains.FAULTS, *changes.FAULTS})
         case = Case(name, system, Random(f"{seed} {name}"), load)
         cases.append(case)
         case.perform(fault)

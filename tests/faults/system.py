@@ -50,6 +50,8 @@ class System:
         self.directory = directory
         self.keep = False
         self.settings = SETTINGS
+        self.more: dict[str, str] = {}
+        """Variables that were changed meanwhile: every start from now on has them."""
         self.kills: dict[str, int] = defaultdict(int)
         """How often each service was killed."""
         self.windows: list[tuple[float, float]] = []
@@ -107,6 +109,10 @@ class System:
             self.stop(name)
         return died
 
+    def variable(self, name: str) -> str:
+        """What a process that starts now finds in a variable."""
+        return {**self.stack.environment, **self.settings, **self.more}[name]
+
     def sound_for(self, since: float, until: float) -> float:
         """For how long nothing was broken on purpose between two times, in seconds."""
         overlaps = (min(end, until) - max(start, since) for start, end in self.windows)
@@ -122,7 +128,7 @@ class System:
         self._mortal.add(name)
         if not self.stack.wait_ended(name, 0):
             self.stack.stop_program(name)
-        self.stack.start_program(name, more={"OCTAVO_FAULTPOINT": f"{point}:{passes}"}, ready=False)
+        self.stack.start_program(name, more={**self.more, "OCTAVO_FAULTPOINT": f"{point}:{passes}"}, ready=False)
 
     def revive(self, *names: str) -> None:
         """Starts programs that have ended, as they were, and waits until they are ready.
@@ -134,7 +140,7 @@ class System:
                 if self.stack.wait_ended(name, 0):
                     self.ended += [name] if attempt or name not in self._mortal else []
                     self._mortal.discard(name)
-                    self.stack.start_program(name, ready=False)
+                    self.stack.start_program(name, more=self.more, ready=False)
             try:
                 for name in names:
                     self.stack.wait_ready(name, START_SECONDS)

@@ -46,6 +46,8 @@ def connected(
             bootstrap_servers=bootstrap.split(","),
             bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS * 1000),
             client_id="octavo",
+            # New partitions are written and read after this at the latest.
+            metadata_max_age_ms=30_000,
             kafka_client=network,
             **RECONNECT,
             **security.options(),

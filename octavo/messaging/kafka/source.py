@@ -135,8 +135,6 @@ class KafkaSource:
                 session_timeout_ms=int(self._session_seconds * 1000),
                 heartbeat_interval_ms=int(self._session_seconds * 200),
                 max_poll_interval_ms=int(self._most_seconds * 1000),
-                # New partitions are read after this at the latest.
-                metadata_max_age_ms=30_000,
                 metrics_enabled=False,
             )
             finish_joins(self._consumer)
