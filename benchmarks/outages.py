@@ -20,7 +20,8 @@ RATE = 300.0
 """Calls a second meanwhile: a good part of what the processes can do."""
 SERVICES = ("api", "persister", "dispatcher", "callbacks")
 AWAY = {"kafka": "kafka", "postgres": "postgres", "simulator": "providers"}
-QUIET_SECONDS = 3.0
+WAKING_SECONDS = 120.0
+QUIET_SECONDS = 10.0
 """Nothing more is worked off once so long nothing was sent."""
 
 
@@ -44,7 +45,6 @@ def figures() -> Iterator[Figure]:
             )
             yield Figure(f"outages.memory_without_{name}", max(most.values()), "MB", None, "<= 250")
             yield Figure(f"outages.rate_after_{name}", rate, "/s", normal, ">= 0.5")
-            _worked_off(simulator, ledger_count(simulator))
 
 
 def _without(running: Stack, program: str, load: Mapping[str, str], requests: list[bytes]) -> dict[str, float]:
@@ -73,7 +73,7 @@ def _full(simulator: str, load: Mapping[str, str], requests: list[bytes], *, sec
 
 
 def _worked_off(simulator: str, there: int) -> float:
-    """Notifications a second that reach the providers until no more do."""
+    """Notifications a second that reach the providers, from now until no more do."""
     begun = last = time.monotonic()
     count = there
 
@@ -84,8 +84,9 @@ def _worked_off(simulator: str, there: int) -> float:
             count, last = now, time.monotonic()
         return time.monotonic() - last > QUIET_SECONDS
 
+    wait_until(lambda: ledger_count(simulator) > there, WAKING_SECONDS)
     wait_until(quiet, 600, 0.1)
-    return (count - there) / (last - begun) if last > begun else 0.0
+    return (count - there) / (last - begun)
 
 
 def _at(load: Mapping[str, str], seconds: float, rate: float) -> dict[str, Any]:
