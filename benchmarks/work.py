@@ -92,13 +92,17 @@ def persist(bootstrap: str, topic: Topic[Any], messages: Sequence[Any], metrics_
 
 
 @contextmanager
-def service(stack: Stack, name: str, *arguments: str, **more: str) -> Iterator[tuple[int, str]]:
-    """One of Octavo's services alone, with more of the environment: its process id and the address of its metrics."""
+def service(stack: Stack, name: str, *arguments: str, under: str = "", **more: str) -> Iterator[tuple[int, str]]:
+    """One of Octavo's services alone, with more of the environment: its process id and the address of its metrics.
+
+    `under` is a module that runs it.
+    """
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     ports = {name: str(free_port()) for name in ("OCTAVO_API_PORT", "OCTAVO_RECEIPTS_PORT")}
     environment = {**stack.environment, **ports, "OCTAVO_LOG_LEVEL": "WARNING", "OCTAVO_OPS_PORT": str(port), **more}
-    with running([f"services.{name}", *arguments], environment, lambda: http_ok(f"{address}/readyz")) as pid:
+    module = [under] if under else []
+    with running([*module, f"services.{name}", *arguments], environment, lambda: http_ok(f"{address}/readyz")) as pid:
         yield pid, f"{address}/metrics"
 
 
