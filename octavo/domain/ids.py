@@ -50,8 +50,19 @@ def uuid7(at: datetime, randomness: bytes) -> UUID:
 
 
 def time_of(notification_id: UUID) -> datetime:
-    """When the id was made, in UTC, to the millisecond."""
+    """When the id was made, in UTC, to the millisecond. Raises OverflowError for one that names a time after the year 9999."""
     return _EPOCH + (notification_id.int >> _TIMESTAMP_SHIFT) * _MILLISECOND
+
+
+def age_of(notification_id: UUID, now: datetime) -> timedelta:
+    """How long ago the id was made; negative for a time to come. Any id will do, also one that is none of ours."""
+    return (_milliseconds(now) - (notification_id.int >> _TIMESTAMP_SHIFT)) * _MILLISECOND
+
+
+def span_of(notification_id: UUID) -> tuple[UUID, UUID]:
+    """The first and the last id of the same millisecond. Any id will do."""
+    milliseconds = notification_id.int >> _TIMESTAMP_SHIFT
+    return _assemble(milliseconds, 0), _assemble(milliseconds, (1 << _RANDOM_BITS) - 1)
 
 
 def first_id_at(at: datetime) -> UUID:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from octavo.domain.ids import REQUEST_ID_MAX_AGE, REQUEST_ID_MAX_AHEAD, first_id_at, time_of
+from octavo.domain.ids import REQUEST_ID_MAX_AGE, REQUEST_ID_MAX_AHEAD, first_id_at, span_of
 from octavo.domain.notification import NotificationType, Status
 from octavo.storage.errors import transaction
 from octavo.telemetry.measured import measured
@@ -37,7 +37,6 @@ _PRESENT = text("SELECT id, service_id FROM notifications WHERE id = ANY(CAST(:i
 _IS_GUEST = text(
     "SELECT EXISTS (SELECT FROM guests WHERE service_id = :service_id AND recipient_hash = :recipient_hash)"
 )
-_MILLISECOND = timedelta(milliseconds=1)
 MOST_SEALED_BYTES = 8_000_000
 """What is sealed on one page, about."""
 
@@ -140,11 +139,9 @@ def _conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:
         must("n.recipient_hash = :recipient_hash", recipient_hash=wanted.recipient_hash)
     if wanted.job_id is not None:
         # The rows of a job have ids of the job's own millisecond.
-        at = time_of(wanted.job_id)
+        first, last = span_of(wanted.job_id)
         must("n.job_id = :job_id", job_id=wanted.job_id)
-        must(
-            "n.id >= :job_first AND n.id < :job_end", job_first=first_id_at(at), job_end=first_id_at(at + _MILLISECOND)
-        )
+        must("n.id BETWEEN :job_first AND :job_last", job_first=first, job_last=last)
     # An id tells when a notification was made, but one made of a request_id may be older or newer than its acceptance.
     if wanted.created_from is not None:
         first = first_id_at(_not_before_1970(wanted.created_from, REQUEST_ID_MAX_AGE))

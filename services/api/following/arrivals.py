@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from octavo.domain.errors import Unavailable
-from octavo.domain.ids import REQUEST_ID_MAX_AGE, REQUEST_ID_MAX_AHEAD, time_of
+from octavo.domain.ids import REQUEST_ID_MAX_AGE, REQUEST_ID_MAX_AHEAD, age_of
 from octavo.storage.lookups import which_are_there
 
 YOUNG = timedelta(seconds=5)
@@ -80,7 +80,7 @@ class Arrivals:
 
 def wait_for(notification_id: UUID, now: datetime) -> float:
     """How many seconds a notification that is not there may still take to come; 0 for one that can't come any more."""
-    age = now - time_of(notification_id)
+    age = age_of(notification_id, now)
     if not -REQUEST_ID_MAX_AHEAD < age < REQUEST_ID_MAX_AGE + YOUNG:
         return 0
     return WAIT_SECONDS if age < YOUNG else REPEATED_WAIT_SECONDS

@@ -87,5 +87,7 @@ def test_ids_that_are_not_the_services(tenant, new_tenant):
     tenant.get(sent.id)
     stranger = new_tenant()
     assert refused(lambda: cancel(stranger, sent.id)) == refused(lambda: cancel(stranger, str(uuid4())))
+    # An id that names a time after the year 9999.
+    assert refused(lambda: cancel(stranger, "f" * 8 + str(uuid4())[8:])).reason == "NOT_FOUND"
     assert refused(lambda: cancel(stranger, "x")).fields == {"id": "INVALID_ID"}
     assert tenant.get(sent.id).status == CREATED

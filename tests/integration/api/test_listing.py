@@ -76,6 +76,8 @@ def test_every_filter_and_their_combination(mixed):
     assert found(recipient="ADA@EXAMPLE.COM") == {"email"}
     assert found(recipient="+12015550123", template_id=other_template) == {"other"}
     assert found(job_id=sent["sms"]) == set()
+    # One that names a time after the year 9999.
+    assert found(job_id="ffffffff-ffff-7fff-bfff-ffffffffffff") == set()
 
 
 def test_the_time_of_acceptance_as_a_range(mixed):

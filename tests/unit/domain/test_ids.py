@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.domain.errors import Invalid, Reason
-from octavo.domain.ids import check_request_id, first_id_at, repeatable_id, row_id, time_of, uuid7
+from octavo.domain.ids import age_of, check_request_id, first_id_at, repeatable_id, row_id, span_of, time_of, uuid7
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 KEY = b"k" * 32
@@ -22,6 +22,23 @@ def test_an_id_is_a_uuid7_that_tells_its_millisecond(at, randomness):
     made = uuid7(at, randomness)
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert timedelta(0) <= at - time_of(made) < timedelta(milliseconds=1)
+
+
+@given(st.uuids(), INSTANTS)
+def test_any_id_has_an_age_and_a_millisecond_even_one_that_no_calendar_has(one, now):
+    first, last = span_of(one)
+    age = age_of(one, now)
+    assert age_of(first, now) == age_of(last, now) == age
+    assert first.int >> 80 == last.int >> 80 == one.int >> 80
+    assert (age < timedelta(0)) == (first > first_id_at(now))
+
+
+@given(at=INSTANTS, randomness=RANDOMNESS)
+def test_the_span_of_an_id_of_ours_has_all_ids_of_its_millisecond(at, randomness):
+    first, last = span_of(uuid7(at, randomness))
+    assert first == first_id_at(at) == span_of(first)[0]
+    assert first <= uuid7(at, randomness) <= last
+    assert age_of(first, at) == timedelta(0)
 
 
 @given(early=INSTANTS, late=INSTANTS, first=RANDOMNESS, second=RANDOMNESS)
