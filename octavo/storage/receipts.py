@@ -52,7 +52,7 @@ WITH input AS MATERIALIZED (
     UPDATE notification_history h
     SET status = c.status, status_reason = c.status_reason, provider = c.provider, sent_at = c.sent_at,
         completed_at = c.completed_at, complained_at = c.complained_at, updated_at = now()
-    FROM changed c WHERE h.id = c.id AND h.id = ANY(CAST(:id AS uuid[]))
+    FROM changed c WHERE h.id = c.id AND h.id BETWEEN CAST(:lowest AS uuid) AND CAST(:highest AS uuid)
 )
 INSERT INTO notification_moves (notification_id, service_id, status, reason)
 -- A receipt that comes before the outcome of its own send says that the send took place.
@@ -221,7 +221,7 @@ def _advance(
                 )
             )
     if columns["id"]:
-        connection.execute(_ADVANCE, columns)
+        connection.execute(_ADVANCE, columns | {"lowest": min(columns["id"]), "highest": max(columns["id"])})
     return applied
 
 

@@ -44,36 +44,37 @@ WITH input AS MATERIALIZED (
         CAST(:retry_in AS double precision[]), CAST(:unconfirmed AS boolean[])
     ) AS given (id, token, status, reason, provider, reference, at, retry_in, unconfirmed)
 ), before AS MATERIALIZED (
-    SELECT n.id, n.status FROM notifications n
-    WHERE n.id = ANY(CAST(:id AS uuid[])) ORDER BY n.id FOR UPDATE
+    SELECT n.status AS was, i.* FROM notifications n JOIN input i ON i.id = n.id
+    WHERE n.id = ANY(CAST(:id AS uuid[])) ORDER BY n.id FOR UPDATE OF n
 ), changed AS (
     UPDATE notifications n
     -- A receipt may have come first: what it said stays, only the provider and the times are filled in.
-    SET status = CASE WHEN i.status IS NOT NULL AND b.status IN ('created', 'sending') THEN i.status ELSE b.status END,
-        status_reason = CASE WHEN b.status IN ('created', 'sending') THEN i.reason ELSE n.status_reason END,
-        provider = coalesce(i.provider, n.provider),
-        provider_reference = coalesce(i.reference, n.provider_reference),
-        sent_at = CASE WHEN i.status IN ('sending', 'sent') THEN coalesce(n.sent_at, i.at) ELSE n.sent_at END,
-        completed_at = CASE WHEN i.status NOT IN ('sending') AND b.status IN ('created', 'sending')
+    SET status = CASE WHEN b.status IS NOT NULL AND b.was IN ('created', 'sending') THEN b.status ELSE b.was END,
+        status_reason = CASE WHEN b.was IN ('created', 'sending') THEN b.reason ELSE n.status_reason END,
+        provider = coalesce(b.provider, n.provider),
+        provider_reference = coalesce(b.reference, n.provider_reference),
+        sent_at = CASE WHEN b.status IN ('sending', 'sent') THEN coalesce(n.sent_at, b.at) ELSE n.sent_at END,
+        completed_at = CASE WHEN b.status NOT IN ('sending') AND b.was IN ('created', 'sending')
                             THEN coalesce(n.completed_at, now()) ELSE n.completed_at END,
         claim_token = NULL,
         claim_expires_at = NULL,
-        unconfirmed_at = CASE WHEN i.unconfirmed AND b.status IN ('created', 'sending') THEN now() END,
-        next_attempt_at = CASE WHEN b.status IN ('created', 'sending')
-                               THEN now() + make_interval(secs => i.retry_in) END,
-        due = i.retry_in IS NULL,
-        resend = i.retry_in IS NOT NULL AND b.status = 'sending',
+        unconfirmed_at = CASE WHEN b.unconfirmed AND b.was IN ('created', 'sending') THEN now() END,
+        next_attempt_at = CASE WHEN b.was IN ('created', 'sending')
+                               THEN now() + make_interval(secs => b.retry_in) END,
+        due = b.retry_in IS NULL,
+        resend = b.retry_in IS NOT NULL AND b.was = 'sending',
         updated_at = now()
-    FROM input i JOIN before b ON b.id = i.id
-    WHERE n.id = i.id AND n.claim_token = i.token AND n.id = ANY(CAST(:id AS uuid[]))
-    RETURNING n.id, n.service_id, n.status, b.status AS was, n.status_reason, n.provider, n.provider_reference,
+    FROM before b
+    -- Between what bounds names the partitions; to look for each in the whole list would cost a search of it for each.
+    WHERE n.id = b.id AND n.claim_token = b.token AND n.id BETWEEN CAST(:lowest AS uuid) AND CAST(:highest AS uuid)
+    RETURNING n.id, n.service_id, n.status, b.was, n.status_reason, n.provider, n.provider_reference,
               n.attempts, n.sent_at, n.completed_at
 ), remembered AS (
     UPDATE notification_history h
     SET status = c.status, status_reason = c.status_reason, provider = c.provider,
         provider_reference = c.provider_reference, attempts = c.attempts, sent_at = c.sent_at,
         completed_at = c.completed_at, updated_at = now()
-    FROM changed c WHERE h.id = c.id AND h.id = ANY(CAST(:id AS uuid[]))
+    FROM changed c WHERE h.id = c.id AND h.id BETWEEN CAST(:lowest AS uuid) AND CAST(:highest AS uuid)
 ), moved AS (
     INSERT INTO notification_moves (notification_id, service_id, status, reason)
     SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
@@ -119,10 +120,13 @@ def release_notifications(connection: Connection, ids: Sequence[UUID], token: UU
 @measured
 def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set[UUID]:
     """Writes the outcomes of claims that are still held, and names those. The ids must differ."""
+    ids = _texts([o.id for o in outcomes])
     rows = connection.execute(
         _RECORD,
         {
-            "id": _texts([o.id for o in outcomes]),
+            "id": ids,
+            "lowest": min(ids),
+            "highest": max(ids),
             "token": _texts([o.token for o in outcomes]),
             "status": [o.status.value if o.status else None for o in outcomes],
             "reason": [o.reason for o in outcomes],
