@@ -1,7 +1,6 @@
 """The whole of Octavo, with all its processes, once for the tests of this folder."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from deploy.local.demo.account import Account
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
 from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub
+from tests.waiting import until
 
 T = TypeVar("T")
 
@@ -49,13 +49,5 @@ def account(channel: grpc.Channel, known: dict[str, str]) -> Account:
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., T]:
-    """`eventually(read)` reads until the answer is true, and returns it; it fails after some time."""
-
-    def wait(read: Callable[[], T], seconds: float = 30) -> T:
-        deadline = time.monotonic() + seconds
-        while not (found := read()):
-            assert time.monotonic() < deadline, "it did not come true in time"
-            time.sleep(0.05)
-        return found
-
-    return wait
+    """`eventually(read, seconds)` reads until the answer is true, and returns it; it fails after some time."""
+    return until

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import yaml
 from deploy.local.instance import ROOT
 from tests.e2e.test_whole_path import send_email, send_sms, settled
 from tests.integration.transport.conftest import free_port
+from tests.waiting import until
 
 FETCHED = ROOT / ".local/tools/prometheus/usr/bin/prometheus"
 PROMETHEUS = shutil.which("prometheus") or (str(FETCHED) if FETCHED.exists() else None)
@@ -84,11 +84,8 @@ def running(known: dict[str, str], home: Path, rules: Path) -> Iterator[Promethe
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     started = Prometheus(port)
     try:
-        deadline = time.monotonic() + 30
-        while not _answers(started):
-            assert process.poll() is None, (home / "log").read_text()
-            assert time.monotonic() < deadline, (home / "log").read_text()
-            time.sleep(0.1)
+        until(lambda: _answers(started) or process.poll() is not None)
+        assert process.poll() is None, (home / "log").read_text()
         yield started
     finally:
         process.terminate()

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from deploy.local.instance import CACHE, ROOT
 from deploy.local.stack import Stack
 from octavo import topics
 from octavo.v1.notification_service_pb2 import GetNotificationRequest, SendEmailRequest, SendSmsRequest
+from tests.waiting import until
 
 MESSAGES = 6
 SECONDS = 300.0
@@ -71,13 +71,6 @@ def statuses(account: Account, ids: list[str]) -> list[int]:
     ]
 
 
-def until(condition, what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 def rewind(bootstrap: str, since: datetime) -> None:
     """What `kafka-consumer-groups.sh --reset-offsets --to-datetime` does."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
@@ -98,7 +91,7 @@ def rewind(bootstrap: str, since: datetime) -> None:
                 return False
             return True
 
-        until(altered, f"the offsets of {topic.group} can't be set")
+        until(altered, SECONDS, why=f"the offsets of {topic.group} can't be set")
     consumer.close()
     admin.close()
 
@@ -127,11 +120,11 @@ def test_what_came_since_the_backup_is_persisted_again_and_not_sent_again(own_st
     with grpc.insecure_channel(stack.client_environment()["OCTAVO_ADDRESS"]) as channel:
         account = seeded(channel, stack.client_environment())
         before = send(account)
-        until(lambda: not UNSETTLED.intersection(statuses(account, before)), "not all were settled")
+        until(lambda: not UNSETTLED.intersection(statuses(account, before)), SECONDS, why="not all were settled")
         since = datetime.now(UTC)
         subprocess.run([POSTGRES / "pg_dump", "--format=custom", f"--file={backup}", url], check=True)
         after = send(account)
-        until(lambda: not UNSETTLED.intersection(statuses(account, after)), "not all were settled")
+        until(lambda: not UNSETTLED.intersection(statuses(account, after)), SECONDS, why="not all were settled")
         final = statuses(account, [*before, *after])
 
         # 1. Nothing runs; the backup takes the place of what is lost.
@@ -144,7 +137,7 @@ def test_what_came_since_the_backup_is_persisted_again_and_not_sent_again(own_st
         # 2. Persisters handle again what Kafka has since then.
         rewind(stack.kafka_bootstrap, since)
         stack.start_program("persister", SECONDS)
-        until(lambda: known_ids(url) == {*before, *after}, "not all were persisted again")
+        until(lambda: known_ids(url) == {*before, *after}, SECONDS, why="not all were persisted again")
         # 3. What may have been sent is unconfirmed.
         environment = {**os.environ, **stack.environment}
         command = [sys.executable, "-m", "octavo.storage", "restored"]
@@ -153,9 +146,9 @@ def test_what_came_since_the_backup_is_persisted_again_and_not_sent_again(own_st
         # 4. Receipts settle it.
         for service in ("callbacks", "dispatcher", "api"):
             stack.start_program(service, SECONDS)
-        until(lambda: statuses(account, [*before, *after]) == final, "receipts did not settle all")
+        until(lambda: statuses(account, [*before, *after]) == final, SECONDS, why="receipts did not settle all")
         more = send(account)
-        until(lambda: not UNSETTLED.intersection(statuses(account, more)), "not all were settled")
+        until(lambda: not UNSETTLED.intersection(statuses(account, more)), SECONDS, why="not all were settled")
 
     lines = stack.instance.ledger.read_text().splitlines()
     accepted = Counter(json.loads(line)["reference"] for line in lines)

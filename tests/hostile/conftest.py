@@ -9,7 +9,8 @@ from deploy.local.stack import Stack
 from tests.hostile.attack import MIB, Wire, memory
 from tests.hostile.receipts import credentials, honest, reached, receipts_stack, refused, service, sns
 from tests.integration.api.served import database, new_template, new_tenant, stack, stub, tenant
-from tests.integration.api.wire import Tenant, until
+from tests.integration.api.wire import Tenant
+from tests.waiting import until
 
 __all__ = [
     "credentials",

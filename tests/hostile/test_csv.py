@@ -8,8 +8,9 @@ import grpc
 import pytest
 
 from octavo.v1 import job_service_pb2 as pb
-from tests.integration.api.wire import refused, until
+from tests.integration.api.wire import refused
 from tests.integration.jobs.served import job_bucket, job_database, job_stack, new_team, team
+from tests.waiting import until
 
 __all__ = ["job_bucket", "job_database", "job_stack", "new_team", "team"]
 

@@ -15,7 +15,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from octavo.v1 import notification_service_pb2 as pb
 from tests.hostile.attack import MIB, NOWHERE, SEND_SMS, code, notifications
-from tests.integration.api.wire import Refusal, Tenant, refused, until
+from tests.integration.api.wire import Refusal, Tenant, refused
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("alive_and_small")
 PROTOS = ["api_key_service", "job_service", "notification_service", "registry_service", "template_service"]

@@ -14,7 +14,8 @@ from octavo.domain.ids import uuid7
 from octavo.v1 import template_service_pb2
 from octavo.v1.template_service_pb2_grpc import TemplateServiceStub
 from tests.hostile.attack import MIB, SEND_SMS, code, notifications
-from tests.integration.api.wire import refused, until
+from tests.integration.api.wire import refused
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("alive_and_small")
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.integration.looking import wait_for
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_what_is_no_http(service, honest, refused, sent):
         assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
         # No word of ours goes to strangers.
         assert not answer or answer.endswith(b"\r\n\r\n")
-    wait_for(lambda: refused("unknown", "no-http") > before)
+    until(lambda: refused("unknown", "no-http") > before)
     assert service.post(*honest()) == 200
 
 
@@ -52,7 +52,7 @@ def test_a_body_that_breaks_off_or_is_no_body(service, honest, credentials, refu
         with suppress(OSError):
             answer = connection.recv(100_000)
         assert not answer or answer.startswith(b"HTTP/1.1 4")
-    wait_for(lambda: refused("mmg", "broken-off") == before + 1)
+    until(lambda: refused("mmg", "broken-off") == before + 1)
     assert service.post(*honest()) == 200
 
 
@@ -101,7 +101,7 @@ def test_more_connections_than_it_takes(service, honest, refused):
         for _ in range(900):
             with suppress(OSError):
                 opened.enter_context(service.connect())
-        wait_for(lambda: refused("unknown", "too-many-connections") > before)
+        until(lambda: refused("unknown", "too-many-connections") > before)
         assert service.ask("/livez")[0] == 200
 
     # Once they are gone it takes receipts again.
@@ -110,4 +110,4 @@ def test_more_connections_than_it_takes(service, honest, refused):
             return service.post(*honest()) == 200
         return False
 
-    wait_for(taken)
+    until(taken)

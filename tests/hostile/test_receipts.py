@@ -17,7 +17,7 @@ from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 from tests.hostile.receipts import ROOM
 from tests.integration.callbacks.receiving import basic, bearer, firetext, new_id
-from tests.integration.looking import wait_for
+from tests.waiting import until
 
 MEGABYTE = 1024 * 1024
 
@@ -67,7 +67,7 @@ def test_a_receipt_of_a_hundred_megabytes(service, credentials, refused, provide
         with suppress(OSError):
             assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
-    wait_for(lambda: refused(provider, "too-large") == before + 1)
+    until(lambda: refused(provider, "too-large") == before + 1)
     assert service.megabytes("VmHWM") < peak + ROOM
 
 
@@ -152,8 +152,8 @@ def test_an_unknown_reference_is_held_and_a_status_going_backwards_is_ignored(se
     post(unknown, "0")
     post(known, "2", "")
 
-    wait_for(lambda: applied("held") == held + 1)
-    wait_for(lambda: applied("ignored") == ignored + 1)
+    until(lambda: applied("held") == held + 1)
+    until(lambda: applied("ignored") == ignored + 1)
     with engine.begin() as connection:
         (status,) = connection.execute(text("SELECT status FROM notifications WHERE id = :id"), {"id": known}).scalars()
         assert status == "delivered"

@@ -1,18 +1,9 @@
 """What tests ask of a broker, through clients of their own."""
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Returns once the condition holds; fails after the deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
 
 
 class Kafka:

@@ -4,9 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -16,6 +15,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from deploy.local.instance import CACHE, ROOT
 from deploy.local.processes import alive, with_descendants
 from deploy.local.stack import Stack, StackFailed
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -25,13 +25,6 @@ def directory() -> Iterator[Path]:
     yield path
     Stack(path).stop(wipe=True)
     assert not path.exists()
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def processes(stack: Stack) -> set[int]:
@@ -108,7 +101,7 @@ def test_a_program_that_dies_is_started_again(directory):
         pid = stack.pid("postgres")
         stack.kill("postgres")
         stack.wait_ready("postgres")
-        eventually(lambda: stack.statuses()[0].pid not in {None, pid})
+        until(lambda: stack.statuses()[0].pid not in {None, pid})
 
 
 def test_data_and_ports_outlast_a_stop(directory):
@@ -170,6 +163,7 @@ def test_everything_stops_when_its_owner_is_killed(directory):
 import sys, time
 from pathlib import Path
 from deploy.local.stack import Stack
+from tests.waiting import until
 with Stack(Path({str(directory)!r}), {{"postgres", "s3"}}, keep=True):
     print("ready", flush=True)
     time.sleep(60)
@@ -181,14 +175,14 @@ with Stack(Path({str(directory)!r}), {{"postgres", "s3"}}, keep=True):
         running = processes(Stack(directory))
         assert running
         owner.kill()
-    eventually(lambda: not {pid for pid in running if alive(pid)})
+    until(lambda: not {pid for pid in running if alive(pid)})
 
 
 def test_everything_dies_with_a_killed_program_manager(directory):
     with Stack(directory, {"postgres", "s3"}) as stack:
         running = processes(stack)
         os.kill(int((stack.instance.run / "supervisord.pid").read_text()), signal.SIGKILL)
-        eventually(lambda: not {pid for pid in running if alive(pid)})
+        until(lambda: not {pid for pid in running if alive(pid)})
 
 
 def test_a_failed_start_leaves_nothing_running_and_says_which_log_to_read(directory):
@@ -211,7 +205,7 @@ def test_an_interrupted_up_leaves_nothing_running(directory):
     command = ["env", "--default-signal=INT", *up]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
         stack = Stack(directory)
-        eventually(lambda: any(status.pid for status in stack.statuses()))
+        until(lambda: any(status.pid for status in stack.statuses()))
         running = processes(stack)
         starting.send_signal(signal.SIGINT)
         assert starting.wait(30) != 0

@@ -15,8 +15,8 @@ from cryptography.fernet import Fernet
 from octavo.config import Misconfigured
 from octavo.storage import schema
 from octavo.surroundings import Surroundings
-from tests.integration.looking import wait_for
 from tests.integration.transport.conftest import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "127.0.0.1:1"
@@ -107,7 +107,7 @@ def test_what_is_away_is_waited_for_alive_and_not_ready(environment):
     command = [sys.executable, "-m", "services.dispatcher", "--topics", "send-sms"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_for(lambda: "have not been compared" in _answer(f"{operations}/readyz"), 20)
+            until(lambda: "have not been compared" in _answer(f"{operations}/readyz"), 20)
             assert _answer(f"{operations}/livez") == "ok\n"
             assert process.poll() is None
         finally:

@@ -6,7 +6,8 @@ from google.rpc import code_pb2
 
 from octavo.v1 import notification_service_pb2 as pb
 from tests.integration.api.test_sending import NOWHERE, request_id
-from tests.integration.api.wire import read_refusal, refused, until
+from tests.integration.api.wire import read_refusal, refused
+from tests.waiting import until
 
 
 def send(tenant, *items, seconds=20):

@@ -22,7 +22,8 @@ from octavo.v1.job_service_pb2_grpc import JobServiceStub
 from octavo.v1.notification_service_pb2_grpc import NotificationServiceStub
 from octavo.v1.registry_service_pb2_grpc import RegistryServiceStub
 from octavo.v1.template_service_pb2_grpc import TemplateServiceStub
-from tests.integration.api.wire import Refusal, refusal_of, until
+from tests.integration.api.wire import Refusal, refusal_of
+from tests.waiting import until
 
 # Longer than the api itself waits for a database that stands still.
 SECONDS = 45

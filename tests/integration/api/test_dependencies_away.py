@@ -10,7 +10,8 @@ import pytest
 
 from octavo.v1 import notification_service_pb2 as pb
 from tests.integration.api.test_sending import request_id
-from tests.integration.api.wire import refusal_of, until
+from tests.integration.api.wire import refusal_of
+from tests.waiting import until
 
 UNAVAILABLE = "UNAVAILABLE"
 RECOVERY_SECONDS = 100

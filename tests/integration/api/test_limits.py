@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.integration.api.wire import refusal_of, refused, until
+from tests.integration.api.wire import refusal_of, refused
+from tests.waiting import until
 
 LIMIT = 300
 

@@ -8,7 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from octavo.v1 import notification_pb2 as shown
 from octavo.v1 import notification_service_pb2 as pb
-from tests.integration.api.wire import refused, until
+from tests.integration.api.wire import refused
+from tests.waiting import until
 
 
 def ids(response):

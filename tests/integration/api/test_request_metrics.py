@@ -10,7 +10,8 @@ import pytest
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1 import registry_service_pb2
 from octavo.v1.registry_service_pb2_grpc import RegistryServiceStub
-from tests.integration.api.wire import refused, until
+from tests.integration.api.wire import refused
+from tests.waiting import until
 
 LINE = re.compile(r"^notifications_requests_total\{(.*)\} ([0-9.]+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')

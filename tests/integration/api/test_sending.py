@@ -14,7 +14,8 @@ from octavo.domain.ids import uuid7
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.notification_pb2 import TextList
-from tests.integration.api.wire import refused, until
+from tests.integration.api.wire import refused
+from tests.waiting import until
 
 
 def request_id(age: float = 0.0) -> str:

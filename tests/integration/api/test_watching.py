@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from octavo.v1 import notification_pb2 as shown
 from octavo.v1 import notification_service_pb2 as pb
-from tests.integration.api.wire import SECONDS, refusal_of, refused, until
+from tests.integration.api.wire import SECONDS, refusal_of, refused
+from tests.waiting import until
 
 CREATED, CANCELLED = shown.NOTIFICATION_STATUS_CREATED, shown.NOTIFICATION_STATUS_CANCELLED
 

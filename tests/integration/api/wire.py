@@ -1,6 +1,5 @@
 """Calling the api over the wire: what a client sends, and how it reads a refusal."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,12 +107,3 @@ class Tenant:
 
     def list(self, **filters: Any) -> Any:
         return self.call("ListNotifications", pb.ListNotificationsRequest(**filters))
-
-
-def until(condition: Callable[[], object], seconds: float = SECONDS) -> Any:
-    """Waits for something to come true, and returns it."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.05)
-    return result

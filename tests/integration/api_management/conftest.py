@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -294,19 +293,6 @@ def new_key(admin: Client, new_service) -> Callable[..., Any]:
         )
 
     return make
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool], float], None]:
-    """`until(condition, seconds)` waits for something to come true."""
-
-    def wait(condition: Callable[[], bool], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"not so within {seconds} s"
-            time.sleep(0.05)
-
-    return wait
 
 
 def _free_port() -> int:

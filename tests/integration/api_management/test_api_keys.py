@@ -9,6 +9,7 @@ from octavo import keys
 from octavo.v1 import api_key_service_pb2 as pb
 from octavo.v1 import notification_service_pb2, registry_service_pb2
 from octavo.v1.notification_pb2 import KEY_TYPE_LIVE, KEY_TYPE_TEAM, KEY_TYPE_TEST
+from tests.waiting import until
 
 NOBODY = str(uuid4())
 
@@ -54,9 +55,7 @@ def test_a_secret_that_is_almost_right_does_not_work(api, new_key):
     assert works(api, secret)
 
 
-def test_a_revoked_key_stops_working_here_at_once_and_everywhere_within_ten_seconds(
-    api, another_api, admin, new_key, until
-):
+def test_a_revoked_key_stops_working_here_at_once_and_everywhere_within_ten_seconds(api, another_api, admin, new_key):
     made = new_key()
     assert works(api, made.secret)
     assert works(another_api, made.secret)
@@ -69,7 +68,7 @@ def test_a_revoked_key_stops_working_here_at_once_and_everywhere_within_ten_seco
     assert only(admin, made).revoked_at == revoked.revoked_at
 
 
-def test_tells_when_a_key_was_used_last_without_a_write_for_each_call(api, admin, new_key, rows, until):
+def test_tells_when_a_key_was_used_last_without_a_write_for_each_call(api, admin, new_key, rows):
     made, unused = new_key(), new_key()
     writes = "SELECT n_tup_upd AS n FROM pg_stat_user_tables WHERE relname = 'api_keys'"
     before = rows(writes)[0].n

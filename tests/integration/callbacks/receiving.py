@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from deploy.local.probes import listening
 from octavo.domain.ids import uuid7
-from tests.integration.looking import wait_for
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 REGION = "eu-west-1"
@@ -181,7 +181,7 @@ class Callbacks(Reached):
             self.process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_for(lambda: self._answers("/readyz" if ready else "/livez") and listening(self.port), 60)
+        until(lambda: self._answers("/readyz" if ready else "/livez") and listening(self.port), 60)
 
     def stop(self) -> int:
         """Ends it as a deployment does; its status."""

@@ -12,7 +12,8 @@ from octavo.messaging.kafka.administration import create_topics
 from octavo.messaging.security import KafkaSecurity
 from octavo.topics import RECEIPTS
 from tests.integration.callbacks.receiving import event, mmg, new_id
-from tests.integration.looking import Kafka, wait_for
+from tests.integration.looking import Kafka
+from tests.waiting import until
 
 NOBODY = "127.0.0.1:9"
 
@@ -41,7 +42,7 @@ def test_it_answers_while_postgresql_is_down(new_callbacks, receipts_broker):
     process.start(ready=False)
     notification = new_id()
 
-    wait_for(lambda: process.post(*mmg(notification)) == 200)
+    until(lambda: process.post(*mmg(notification)) == 200)
 
     found = map(RECEIPTS.decode, Kafka(receipts_broker).values(RECEIPTS.name))
     assert notification in {id_of(receipt) for receipt in found}
@@ -66,21 +67,21 @@ def test_what_it_answers_while_kafka_is_frozen_is_true(new_callbacks, sns):
         threads = [threading.Thread(target=post) for _ in range(5)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: len(answers) > 50)
+        until(lambda: len(answers) > 50)
         stack.pause("kafka")
         refused = sns.post(event(repeated := new_id()))
         assert process.post(*refused) >= 500
-        wait_for(lambda: 503 in answers.values())
+        until(lambda: 503 in answers.values())
         assert process.ask("/livez")[0] == 200
         stack.resume("kafka")
         count = sum(status == 200 for status in answers.values())
-        wait_for(lambda: sum(status == 200 for status in list(answers.values())) > count + 50)
+        until(lambda: sum(status == 200 for status in list(answers.values())) > count + 50)
         going_on.set()
         for thread in threads:
             thread.join()
 
         # What was answered with a refusal comes again, and is no replay.
-        wait_for(lambda: process.post(*refused) in {200, 409})
+        until(lambda: process.post(*refused) in {200, 409})
         taken = {notification for notification, status in answers.items() if status == 200}
         there = {id_of(RECEIPTS.decode(value)) for value in Kafka(stack.kafka_bootstrap).values(RECEIPTS.name)}
         assert set(answers.values()) == {200, 503}
@@ -100,7 +101,7 @@ def test_told_to_stop_it_answers_what_came_and_takes_no_more(new_callbacks, rece
         assert process.post(*mmg(new_id())) == 200
         assert process.process is not None
         process.process.terminate()
-        wait_for(lambda: refuses(process))
+        until(lambda: refuses(process))
 
         begun.sendall(body[10:])
         answer = begun.recv(1000)

@@ -4,7 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.dispatching.running import Bench, id_of
-from tests.integration.looking import Kafka, wait_for
+from tests.integration.looking import Kafka
+from tests.waiting import until
 
 
 def finished(bench: Bench) -> int:
@@ -17,19 +18,19 @@ def test_the_last_attempt_ends_as_technical_failure_and_is_told_and_none_follows
     with capture_logs() as lines:
         bench.dispatcher(retry_delays="1", retry_jitter=0)
         (message,) = bench.sent()
-        wait_for(lambda: bench.row(message).provider is not None)
+        until(lambda: bench.row(message).provider is not None)
         # As the due loop does when its time has come.
         bench.ask("UPDATE notifications SET due = true")
         bench.publish([message])
-        wait_for(lambda: bench.in_status("technical-failure") == 1)
-        wait_for(lambda: finished(bench) == 2)
+        until(lambda: bench.in_status("technical-failure") == 1)
+        until(lambda: finished(bench) == 2)
     told = [line["event"] for line in lines if line["event"].startswith("RETRY")]
     assert told == [f"{word} send_sms_to_provider {id_of(message)}" for word in ("RETRY", "RETRY FAILED")]
     row, calls = bench.row(message), bench.providers.counted("calls")
     assert (row.attempts, row.next_attempt_at, row.unconfirmed_at) == (2, None, None)
     assert row.status_reason.startswith("all attempts used: ")
     bench.publish([message])
-    wait_for(lambda: finished(bench) == 3)
+    until(lambda: finished(bench) == 3)
     assert bench.providers.counted("calls") == calls
 
 
@@ -39,18 +40,18 @@ def test_a_provider_that_takes_and_hangs_delays_nobody_and_leaves_it_unconfirmed
     bench.providers.behave(accept_then_hang_share=1)
     bench.dispatcher()
     (hanging,) = bench.sent()
-    wait_for(lambda: bench.providers.counted("in_flight") == 1)
+    until(lambda: bench.providers.counted("in_flight") == 1)
     bench.providers.behave()
     (neighbour,) = bench.sent()
-    wait_for(lambda: bench.row(neighbour).status == "sending")
+    until(lambda: bench.row(neighbour).status == "sending")
     # Its own call is still under way, and so its record is not finished.
     assert bench.row(hanging).status == "created"
-    wait_for(lambda: bench.row(hanging).status == "sending")
+    until(lambda: bench.row(hanging).status == "sending")
     row = bench.row(hanging)
     assert row.unconfirmed_at is not None
     assert row.status_reason.startswith("unconfirmed: ")
     bench.publish([hanging])
-    wait_for(lambda: finished(bench) == 3)
+    until(lambda: finished(bench) == 3)
     assert bench.providers.accepted([hanging, neighbour]) == {id_of(hanging): 1, id_of(neighbour): 1}
 
 
@@ -58,7 +59,7 @@ def test_a_drain_waits_for_the_calls_under_way_and_for_their_records(bench: Benc
     bench.providers.behave(latency_ms=3000)
     dispatcher = bench.dispatcher()
     messages = bench.sent(20)
-    wait_for(lambda: bench.providers.counted("in_flight") == 20)
+    until(lambda: bench.providers.counted("in_flight") == 20)
     dispatcher.drain()
     assert bench.in_status("sending") == 20
     assert bench.ask("SELECT id FROM notifications WHERE unconfirmed_at IS NOT NULL OR claim_token IS NOT NULL") == []

@@ -8,7 +8,8 @@ import pytest
 from octavo.topics import Lane
 from tests.integration.dispatching.conftest import API_EMAIL, API_SMS, CSV_SMS
 from tests.integration.dispatching.running import Bench, id_of
-from tests.integration.looking import Kafka, wait_for
+from tests.integration.looking import Kafka
+from tests.waiting import until
 
 
 @pytest.mark.asked("S1", "S2", "C3")
@@ -19,7 +20,7 @@ def test_what_is_on_the_topic_is_sent_once_and_is_sending_with_the_providers_ref
     bench = new_bench(like)
     bench.dispatcher()
     (message,) = bench.sent()
-    wait_for(lambda: bench.in_status("sending") == 1)
+    until(lambda: bench.in_status("sending") == 1)
     row, line = bench.row(message), bench.providers.line(message)
     assert (row.provider, row.provider_reference) == (line["provider"], line["provider_id"])
     assert (row.attempts, row.claim_token, row.unconfirmed_at, row.next_attempt_at) == (1, None, None, None)
@@ -36,7 +37,7 @@ def test_an_email_goes_out_with_the_reply_to_address_of_its_service(
             monkeypatch.setenv(name, value)
     bench.dispatcher()
     (message,) = bench.sent(recipient="ann@example.com")
-    wait_for(lambda: bench.in_status("sending") == 1)
+    until(lambda: bench.in_status("sending") == 1)
     assert bench.providers.line(message)["reply_to"] == ["replies@octavo.example"]
 
 
@@ -45,10 +46,10 @@ def test_redelivered_records_are_sent_once(bench: Bench) -> None:
     for _ in range(3):
         bench.publish(messages)
     bench.dispatcher()
-    wait_for(lambda: bench.in_status("sending") == 20)
+    until(lambda: bench.in_status("sending") == 20)
     bench.publish(messages)
     kafka = Kafka(bench.environment["KAFKA_BOOTSTRAP"])
-    wait_for(lambda: sum(kafka.committed(bench.lane.send.group).values()) == 80)
+    until(lambda: sum(kafka.committed(bench.lane.send.group).values()) == 80)
     assert bench.providers.accepted(messages) == dict.fromkeys(map(id_of, messages), 1)
 
 
@@ -60,9 +61,9 @@ def test_two_dispatchers_send_each_once_though_both_see_it(new_bench: Callable[.
     # The same notifications on other partitions, too: under other keys.
     bench.publish(messages)
     bench.publish(messages[::-1])
-    wait_for(lambda: bench.in_status("sending") == 100)
+    until(lambda: bench.in_status("sending") == 100)
     kafka = Kafka(bench.environment["KAFKA_BOOTSTRAP"])
-    wait_for(lambda: sum(kafka.committed(bench.lane.send.group).values()) == 200)
+    until(lambda: sum(kafka.committed(bench.lane.send.group).values()) == 200)
     assert bench.providers.accepted(messages) == dict.fromkeys(map(id_of, messages), 1)
 
 
@@ -71,7 +72,7 @@ def test_a_refusal_for_now_makes_the_row_due_again_after_the_first_delay(bench: 
     bench.providers.behave(fail_share=1)
     bench.dispatcher()
     (message,) = bench.sent()
-    wait_for(lambda: bench.row(message).provider is not None)
+    until(lambda: bench.row(message).provider is not None)
     row = bench.row(message)
     assert (row.status, row.attempts, row.due, row.claim_token) == ("created", 1, False, None)
     assert timedelta(seconds=0) < row.next_attempt_at - datetime.now(UTC) <= timedelta(seconds=11)
@@ -80,7 +81,7 @@ def test_a_refusal_for_now_makes_the_row_due_again_after_the_first_delay(bench: 
     # Until it is due, its record alone sends nothing.
     bench.publish([message])
     kafka = Kafka(bench.environment["KAFKA_BOOTSTRAP"])
-    wait_for(lambda: sum(kafka.committed(bench.lane.send.group).values()) == 2)
+    until(lambda: sum(kafka.committed(bench.lane.send.group).values()) == 2)
     assert bench.providers.counted("calls") == 2
 
 
@@ -88,6 +89,6 @@ def test_the_wait_that_the_provider_asks_for_is_kept(bench: Bench) -> None:
     bench.providers.behave(fail_share=1, fail_status=429, retry_after=120)
     bench.dispatcher()
     (message,) = bench.sent()
-    wait_for(lambda: bench.row(message).provider is not None)
+    until(lambda: bench.row(message).provider is not None)
     wait = bench.row(message).next_attempt_at - datetime.now(UTC)
     assert timedelta(seconds=90) < wait <= timedelta(seconds=120)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
@@ -11,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.integration.transport.conftest import free_port
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -107,11 +107,10 @@ def test_every_service_gets_ready_and_ends_well(image, variables, topics_made, s
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ)
     try:
-        deadline = time.monotonic() + READY_SECONDS
-        while _status(variables["OCTAVO_OPS_PORT"], "/readyz") != 200:
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.1)
+        until(
+            lambda: _status(variables["OCTAVO_OPS_PORT"], "/readyz") == 200 or process.poll() is not None, READY_SECONDS
+        )
+        assert process.poll() is None, (tmp_path / "log").read_text()
         assert _status(variables["OCTAVO_OPS_PORT"], "/metrics") == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, (tmp_path / "log").read_text()

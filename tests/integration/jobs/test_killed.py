@@ -2,9 +2,7 @@
 
 import json
 import os
-import time
 from collections import Counter
-from collections.abc import Callable
 from uuid import UUID
 
 import grpc
@@ -17,17 +15,11 @@ from octavo.faultpoint import Point
 from octavo.storage.engine import engine as make_engine
 from octavo.v1 import job_service_pb2 as pb
 from octavo.v1.job_service_pb2_grpc import JobServiceStub
+from tests.waiting import until
 
 ROWS, WRONG = 10_000, 100
 DEATH_SECONDS = 120
 SETTLE_SECONDS = 420
-
-
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.5)
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ from octavo.v1 import job_service_pb2 as pb
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as notifications
 from octavo.v1.messages_pb2 import NotificationMessage
-from tests.integration.api.wire import refusal_of, refused, until
+from tests.integration.api.wire import refusal_of, refused
+from tests.waiting import until
 
 HEADER = "Phone Number,NAME,code\n"
 

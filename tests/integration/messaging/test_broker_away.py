@@ -15,7 +15,8 @@ from octavo.messaging import Partition
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.publisher import NotSent
 from octavo.topics import Outgoing
-from tests.integration.looking import Kafka, wait_for
+from tests.integration.looking import Kafka
+from tests.waiting import until
 
 STILL_SECONDS = 12
 
@@ -76,7 +77,7 @@ def test_a_consumer_goes_on_where_it_was_when_its_broker_was_killed(mortal, topi
         seen.extend(int(record.value) for record in member.poll(0.2))
         return len(seen)
 
-    wait_for(lambda: poll() == 10)
+    until(lambda: poll() == 10)
     member.commit({Partition(topic, 0): 10})
 
     mortal.kill("kafka")
@@ -89,7 +90,7 @@ def test_a_consumer_goes_on_where_it_was_when_its_broker_was_killed(mortal, topi
     mortal.start_program("kafka")
 
     sink.publish([Outgoing(topic, b"", b"%d" % number) for number in range(10, 20)])
-    wait_for(lambda: poll() >= 20, seconds=60)
+    until(lambda: poll() >= 20, seconds=60)
     assert seen == list(range(20))
     member.commit({Partition(topic, 0): 20})
     assert Kafka(mortal.kafka_bootstrap).committed(group) == {(topic, 0): 20}
@@ -97,7 +98,7 @@ def test_a_consumer_goes_on_where_it_was_when_its_broker_was_killed(mortal, topi
 
 def test_a_consumer_waits_calmly_for_a_broker_that_stands_still(mortal, topic, group, closed_later):
     member = closed_later(KafkaSource(mortal.kafka_bootstrap, group, [topic], session_seconds=2))
-    wait_for(lambda: [member.poll(0.2), member.owned()][1])
+    until(lambda: [member.poll(0.2), member.owned()][1])
     fetcher, looks = member._consumer._fetcher, 0
     look = fetcher.fetch_records
 
@@ -172,7 +173,7 @@ def test_a_sink_gives_up_and_works_again_when_the_broker_is_back(mortal, topic, 
             return False
         return True
 
-    wait_for(published, seconds=60)
+    until(published, seconds=60)
     values = Kafka(mortal.kafka_bootstrap).values(topic)
     assert values[0] == b"first"
     assert values[-1] == b"third"

@@ -12,7 +12,7 @@ from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
 from octavo.topics import Outgoing, to
 from octavo.v1.messages_pb2 import JobMessage
-from tests.integration.looking import wait_for
+from tests.waiting import until
 
 RECORDS = 400
 
@@ -72,17 +72,17 @@ def test_two_members_share_the_work_and_every_record_is_handled(
     topic = job_topic(4)
     first = members(consumer(topic, "first"))
     sink.publish(jobs(topic, *range(RECORDS)))
-    wait_for(lambda: handled.count.keys() >= everything())
+    until(lambda: handled.count.keys() >= everything())
 
     second = members(consumer(topic, "second"))
-    wait_for(lambda: len(second.consumer.source.owned()) == 2 == len(first.consumer.source.owned()))
+    until(lambda: len(second.consumer.source.owned()) == 2 == len(first.consumer.source.owned()))
     sink.publish(jobs(topic, *range(RECORDS, 2 * RECORDS)))
-    wait_for(lambda: handled.count.keys() >= everything(2 * RECORDS))
+    until(lambda: handled.count.keys() >= everything(2 * RECORDS))
     assert min(handled.by["first"], handled.by["second"]) > 0
 
     first.stop()
     sink.publish(jobs(topic, *range(2 * RECORDS, 3 * RECORDS)))
-    wait_for(lambda: handled.count.keys() >= everything(3 * RECORDS))
+    until(lambda: handled.count.keys() >= everything(3 * RECORDS))
     second.stop()
 
     # Members that come and go in peace repeat nothing, and leave everything committed.
@@ -99,10 +99,10 @@ def test_members_that_come_and_go_under_load_miss_no_record(job_topic, consumer,
     for round_ in range(4):
         coming = members(consumer(topic, f"coming-{round_}"))
         sink.publish(jobs(topic, *range(round_ * RECORDS, (round_ + 1) * RECORDS)))
-        wait_for(coming.consumer.source.owned)
+        until(coming.consumer.source.owned)
         coming.stop()
 
-    wait_for(lambda: handled.count.keys() >= everything(4 * RECORDS), seconds=60)
+    until(lambda: handled.count.keys() >= everything(4 * RECORDS), seconds=60)
     staying.stop()
     assert sum(kafka.committed(group).values()) == 4 * RECORDS
 
@@ -113,13 +113,13 @@ def test_a_poison_record_is_put_aside_and_its_neighbours_go_on_at_once(
     topic = job_topic()
     members(consumer(topic))
     sink.publish(jobs(topic, "before"))
-    wait_for(lambda: handled.count[b"before"])
+    until(lambda: handled.count[b"before"])
 
     sink.publish([*jobs(topic, "left"), Outgoing(topic.name, b"key", b"\xff"), *jobs(topic, "right")])
 
-    wait_for(lambda: handled.count[b"left"] and handled.count[b"right"], seconds=1)
-    wait_for(lambda: kafka.values(topic.dead) == [b"\xff"])
-    wait_for(lambda: kafka.committed(group) == {(topic.name, 0): 4})
+    until(lambda: handled.count[b"left"] and handled.count[b"right"], seconds=1)
+    until(lambda: kafka.values(topic.dead) == [b"\xff"])
+    until(lambda: kafka.committed(group) == {(topic.name, 0): 4})
 
 
 def test_when_every_record_is_poison_it_halts_and_commits_nothing(job_topic, consumer, members, sink, kafka, group):
@@ -152,7 +152,7 @@ def test_offsets_wait_while_the_database_is_away(job_topic, consumer, members, h
 
     back.set()
 
-    wait_for(lambda: kafka.committed(group) == {(topic.name, 0): 10})
+    until(lambda: kafka.committed(group) == {(topic.name, 0): 10})
     assert handled.count.keys() == everything(10)
     member.stop()
 
@@ -175,7 +175,7 @@ def test_stopped_while_the_database_is_away_it_leaves_its_records_to_the_next(
 
     members(consumer(topic, "next"))
 
-    wait_for(lambda: handled.count.keys() == everything(10))
+    until(lambda: handled.count.keys() == everything(10))
 
 
 def test_a_dead_letter_fits_however_large_its_record_is(job_topic, consumer, members, sink, kafka):
@@ -186,7 +186,7 @@ def test_a_dead_letter_fits_however_large_its_record_is(job_topic, consumer, mem
 
     members(consumer(topic))
 
-    wait_for(lambda: kafka.values(topic.dead) == [large])
+    until(lambda: kafka.values(topic.dead) == [large])
 
 
 def test_an_effect_that_no_topic_takes_stops_the_consumer(job_topic, consumer, members, sink, kafka, group):
@@ -216,6 +216,6 @@ def test_a_batch_of_which_some_are_malformed_is_handled_but_for_those(
     sink.publish(jobs(topic, *range(10)))
     members(consumer(topic, handler=handler))
 
-    wait_for(lambda: kafka.committed(group) == {(topic.name, 0): 10})
+    until(lambda: kafka.committed(group) == {(topic.name, 0): 10})
     assert handled.count.keys() == everything(10) - {b"3", b"7"}
     assert len(kafka.values(topic.dead)) == 2

@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 from octavo.messaging import Partition
 from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.topics import Outgoing
-from tests.integration.looking import wait_for
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def read(source, count):
         records.extend(source.poll(0.2))
         return len(records) >= count
 
-    wait_for(enough)
+    until(enough)
     return records
 
 
@@ -88,7 +88,7 @@ def test_yields_at_most_what_it_is_told(source, sink, new_topic):
         batches.append(member.poll(0.2))
         return sum(map(len, batches)) == 25
 
-    wait_for(all_there)
+    until(all_there)
 
     assert max(map(len, batches)) == 10
     assert values(record for batch in batches for record in batch) == list(range(25))
@@ -102,9 +102,9 @@ def shared(first, second):
 def test_what_left_to_another_member_is_not_committed_over_it(reader, kafka, group, new_topic):
     topic = new_topic(2)
     first = reader(topic)
-    wait_for(lambda: len(first.owned) == 2)
+    until(lambda: len(first.owned) == 2)
     second = reader(topic)
-    wait_for(lambda: shared(first, second))
+    until(lambda: shared(first, second))
     (gone,), (kept,) = second.owned, first.owned
     second.does(lambda source: source.commit({gone: 3}))
 
@@ -116,12 +116,12 @@ def test_what_left_to_another_member_is_not_committed_over_it(reader, kafka, gro
 def test_a_member_that_leaves_is_replaced_at_once(reader, new_topic):
     topic = new_topic(2)
     first, second = reader(topic), reader(topic)
-    wait_for(lambda: shared(first, second))
+    until(lambda: shared(first, second))
 
     first.stop()
 
     # A member that is lost is missed after ten seconds; one that says goodbye is not waited for.
-    wait_for(lambda: len(second.owned) == 2, seconds=8)
+    until(lambda: len(second.owned) == 2, seconds=8)
 
 
 def test_polls_shorter_than_a_join_end_in_an_assignment_when_the_topic_comes_later(
@@ -163,17 +163,17 @@ def test_who_holds_longer_than_a_poll_may_take_stays_a_member(source, sink, kafk
 def test_what_comes_in_while_it_holds_waits_for_the_next_poll(reader, sink, new_topic):
     topic = new_topic(2)
     first, second = reader(topic), reader(topic)
-    wait_for(lambda: shared(first, second))
+    until(lambda: shared(first, second))
     (moving,) = second.owned
     sink.publish(numbered(topic, 100))
-    wait_for(lambda: len(first.records) + len(second.records) == 100)
+    until(lambda: len(first.records) + len(second.records) == 100)
     taken_over = set(second.records)
 
     second.stop()
     # It gets the partition in the middle of a hold. Nobody has committed, so its records come again: after the hold.
-    first.does(lambda source: wait_for(lambda: (source.hold(0.3), 1) and moving in source.owned()))
+    first.does(lambda source: until(lambda: (source.hold(0.3), 1) and moving in source.owned()))
 
-    wait_for(lambda: set(first.records) >= taken_over)
+    until(lambda: set(first.records) >= taken_over)
 
 
 def test_closes_though_it_was_never_opened(group):

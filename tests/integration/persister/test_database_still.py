@@ -21,8 +21,9 @@ from octavo.v1.messages_pb2 import NotificationMessage
 from services.persister.parts import lane_part
 from services.persister.settings import PersisterSettings
 from tests.integration.dispatching.running import configured
-from tests.integration.looking import Kafka, wait_for
+from tests.integration.looking import Kafka
 from tests.integration.persister.conftest import API_SMS, accepted
+from tests.waiting import until
 
 STILL_SECONDS = 6.0
 
@@ -76,8 +77,8 @@ def test_offsets_wait_while_the_database_stands_still_and_then_each_is_one_row_a
         try:
             publish(first)
             # What has gone on comes from a member that has joined: before, a new broker can't say how far the group is.
-            await asyncio.to_thread(wait_for, lambda: len(kafka.values(lane.send.name)) == len(first))
-            await asyncio.to_thread(wait_for, lambda: finished() == len(first))
+            await asyncio.to_thread(until, lambda: len(kafka.values(lane.send.name)) == len(first))
+            await asyncio.to_thread(until, lambda: finished() == len(first))
             server.pause("postgres")
             try:
                 publish(during)
@@ -88,7 +89,7 @@ def test_offsets_wait_while_the_database_stands_still_and_then_each_is_one_row_a
                 assert part.unready() is None
             finally:
                 server.resume("postgres")
-            await asyncio.to_thread(wait_for, lambda: finished() == len(first) + len(during), 60)
+            await asyncio.to_thread(until, lambda: finished() == len(first) + len(during), 60)
         finally:
             await part.drain()
 
