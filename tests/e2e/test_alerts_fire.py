@@ -1,4 +1,4 @@
-"""One fault of each kind on the running stack, and the alert that a real Prometheus raises for it.
+"""One fault of each kind on the running stack, the alert that a real Prometheus raises for it, and that it ends with the fault.
 
 The rules are the shipped ones, but for their times: minutes and hours become seconds, so that nobody waits for them.
 """
@@ -13,6 +13,7 @@ import grpc
 import pytest
 from kafka import KafkaProducer
 
+from deploy.local.demo.account import UNSETTLED
 from tests.e2e import paths
 from tests.e2e.callers import Api, Service
 from tests.e2e.test_prometheus import PROMETHEUS, RULES, Prometheus, running
@@ -27,6 +28,8 @@ pytestmark = [
 ]
 
 FIRING_SECONDS = 90
+QUIET_SECONDS = 90
+SETTLED_SECONDS = 60
 SENT = 60
 
 
@@ -55,15 +58,30 @@ def firing(prometheus: Prometheus) -> set[str]:
     return {one["labels"]["alertname"] for one in prometheus.get("alerts")["alerts"] if one["state"] == "firing"}
 
 
-def send(service: Service, count: int = SENT) -> None:
-    """Sends, whatever comes of it."""
+def send(service: Service, count: int = SENT) -> list[str]:
+    """Sends, whatever comes of it: the ids of what was accepted."""
 
-    def one(_number: int) -> None:
+    def one(_number: int) -> str | None:
         with suppress(grpc.RpcError):
-            service.send(service.sms())
+            return service.send(service.sms())
+        return None
 
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(one, range(count)))
+        return [accepted for accepted in threads.map(one, range(count)) if accepted]
+
+
+def settled(service: Service, ids: list[str], eventually) -> None:
+    """Waits until all that was accepted has its row, and no more is to happen to it."""
+
+    def done(one: str) -> bool:
+        try:
+            return service.get(one).status not in UNSETTLED
+        except grpc.RpcError:
+            # Its row comes when the persister has caught up.
+            return False
+
+    for one in ids:
+        eventually(lambda one=one: done(one), SETTLED_SECONDS)
 
 
 @contextmanager
@@ -84,7 +102,13 @@ def frozen(stack, program: str) -> Iterator[None]:
         stack.resume(program)
 
 
-def expect(prometheus, eventually, alert: str, again: Callable[[], None] = lambda: None) -> None:
+@pytest.fixture(scope="module")
+def raised() -> set[str]:
+    """The alerts that fired in these tests."""
+    return set()
+
+
+def expect(prometheus, eventually, raised: set[str], alert: str, again: Callable[[], object] = lambda: None) -> None:
     """The alert fires within the time, while the fault goes on."""
 
     def seen() -> bool:
@@ -94,6 +118,7 @@ def expect(prometheus, eventually, alert: str, again: Callable[[], None] = lambd
         return False
 
     eventually(seen, FIRING_SECONDS)
+    raised.add(alert)
 
 
 @pytest.mark.parametrize(
@@ -105,31 +130,43 @@ def expect(prometheus, eventually, alert: str, again: Callable[[], None] = lambd
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_provider_that_fails(prometheus, service, known, eventually, behaviour, alert):
+def test_a_provider_that_fails(prometheus, service, known, eventually, raised, behaviour, alert):
     with paths.behaving(known, **behaviour):
-        expect(prometheus, eventually, alert, lambda: send(service))
+        expect(prometheus, eventually, raised, alert, lambda: send(service))
 
 
-def test_a_record_that_can_t_be_read(prometheus, known, eventually):
+def test_a_record_that_can_t_be_read(prometheus, known, eventually, raised):
     producer = KafkaProducer(bootstrap_servers=known["KAFKA_BOOTSTRAP"])
     producer.send("db-sms", value=b"\xff no message", key=b"garbage").get(30)
     producer.close()
-    expect(prometheus, eventually, "OctavoDeadLetters")
+    expect(prometheus, eventually, raised, "OctavoDeadLetters")
 
 
-def test_consumers_that_are_gone(prometheus, service, stack, eventually):
+def test_consumers_that_are_gone(prometheus, service, stack, eventually, raised):
+    accepted: list[str] = []
     with stopped(stack, "persister"):
-        expect(prometheus, eventually, "OctavoConsumersStandStill", lambda: send(service, 5))
+        expect(prometheus, eventually, raised, "OctavoConsumersStandStill", lambda: accepted.extend(send(service, 5)))
+    settled(service, accepted, eventually)
 
 
-def test_a_database_that_is_away(prometheus, service, stack, eventually):
+def test_a_database_that_is_away(prometheus, service, stack, eventually, raised):
     send(service, 1)
     # Calls go on with a block in hand.
     eventually(lambda: prometheus.result("sum(notifications_leases) == 0"))
+    accepted: list[str] = []
     with stopped(stack, "postgres"):
-        expect(prometheus, eventually, "OctavoLeasesNotObtainable", lambda: send(service, 8))
+        expect(prometheus, eventually, raised, "OctavoLeasesNotObtainable", lambda: accepted.extend(send(service, 8)))
+    settled(service, accepted, eventually)
 
 
-def test_a_broker_that_stands_still(prometheus, service, stack, eventually):
+def test_a_broker_that_stands_still(prometheus, service, stack, eventually, raised):
+    accepted: list[str] = []
     with frozen(stack, "kafka"):
-        expect(prometheus, eventually, "OctavoAcceptFaultsFast", lambda: send(service, 8))
+        expect(prometheus, eventually, raised, "OctavoAcceptFaultsFast", lambda: accepted.extend(send(service, 8)))
+    settled(service, accepted, eventually)
+
+
+def test_every_alert_ends_when_its_fault_has(prometheus, raised, eventually):
+    """The last of this file, so that all wait for their windows at once."""
+    assert raised
+    eventually(lambda: not raised & firing(prometheus), QUIET_SECONDS)

@@ -140,3 +140,11 @@ def _promtool():
 def test_promtool_agrees(command):
     done = subprocess.run([_promtool(), *command], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_says_whether_its_remedy_was_tried():
+    told = {}
+    for page in (ROOT / "docs/operations/alerts").glob("*.md"):
+        for section in re.split(r"(?m)^## ", page.read_text())[1:]:
+            told[section.split()[0]] = re.findall(r"(?m)^\*\*(Tried|Untried)\*\*: \S", section)
+    assert {alert for alert in ALERTS if len(told.get(alert, [])) != 1} == set()
