@@ -1,14 +1,18 @@
 """Partitions of the big tables, by the time in the ids: made ahead, and dropped when all in them is past its retention."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from octavo.domain.ids import first_id_at
+from octavo.domain.ids import first_id_at, time_of
 
 DAILY = ("notifications", "notification_moves")
 MONTHLY = ("notification_history",)
 DAYS_AHEAD = 7
+_LAST_DAY = date(9999, 1, 1)
+_LARGEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 def ensure(connection: Connection, now: datetime, days_ahead: int = DAYS_AHEAD) -> list[str]:
@@ -33,9 +37,32 @@ def ensure(connection: Connection, now: datetime, days_ahead: int = DAYS_AHEAD) 
     return made
 
 
+def whole_partitions(table: str, ids: Collection[UUID]) -> tuple[str, str]:
+    """From the beginning of the first to the end of the last partition that these ids can be in.
+
+    A statement that joins by id names them, so that all other partitions are left out when it is planned. The lowest and the
+    highest id would do, too; but of a range within a partition PostgreSQL believes, as long as the newest rows have not been
+    analysed, that it holds one row, and then goes through all of it once for each id.
+    """
+    first, last = _day_of(min(ids)), _day_of(max(ids))
+    start = first if table in DAILY else first.replace(day=1)
+    if last == _LAST_DAY:
+        return _id_at(start), _LARGEST
+    end = last + timedelta(days=1) if table in DAILY else _next_month(last)
+    return _id_at(start), _id_at(end)
+
+
 def partition_name(table: str, start: date) -> str:
     """The partition that begins on a day."""
     return f"{table}_{start:%Y%m%d}"
+
+
+def _day_of(one: UUID) -> date:
+    """The last of days for an id that names a later one."""
+    try:
+        return min(time_of(one).date(), _LAST_DAY)
+    except OverflowError:
+        return _LAST_DAY
 
 
 def _default_holds(connection: Connection, table: str, start: date, end: date) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 from octavo.domain.errors import Malformed
 from octavo.domain.notification import FINAL, Status, settle
 from octavo.storage.columns import STATUS_OF, instant, micros
+from octavo.storage.partitions import whole_partitions
 from octavo.telemetry.measured import measured
 from octavo.v1.messages_pb2 import ReceiptMessage
 
@@ -52,7 +53,7 @@ WITH input AS MATERIALIZED (
     UPDATE notification_history h
     SET status = c.status, status_reason = c.status_reason, provider = c.provider, sent_at = c.sent_at,
         completed_at = c.completed_at, complained_at = c.complained_at, updated_at = now()
-    FROM changed c WHERE h.id = c.id AND h.id BETWEEN CAST(:lowest AS uuid) AND CAST(:highest AS uuid)
+    FROM changed c WHERE h.id = c.id AND h.id >= CAST(:first AS uuid) AND h.id < CAST(:end AS uuid)
 )
 INSERT INTO notification_moves (notification_id, service_id, status, reason)
 -- A receipt that comes before the outcome of its own send says that the send took place.
@@ -221,7 +222,8 @@ def _advance(
                 )
             )
     if columns["id"]:
-        connection.execute(_ADVANCE, columns | {"lowest": min(columns["id"]), "highest": max(columns["id"])})
+        first, end = whole_partitions("notification_history", by_notification.keys())
+        connection.execute(_ADVANCE, columns | {"first": first, "end": end})
     return applied
 
 

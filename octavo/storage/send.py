@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from octavo.domain.notification import Status
+from octavo.storage.partitions import whole_partitions
 from octavo.telemetry.measured import measured
 
 LEASE = timedelta(seconds=60)
@@ -65,8 +66,8 @@ WITH input AS MATERIALIZED (
         resend = b.retry_in IS NOT NULL AND b.was = 'sending',
         updated_at = now()
     FROM before b
-    -- Between what bounds names the partitions; to look for each in the whole list would cost a search of it for each.
-    WHERE n.id = b.id AND n.claim_token = b.token AND n.id BETWEEN CAST(:lowest AS uuid) AND CAST(:highest AS uuid)
+    -- The partitions, and no list of ids: that would be searched once for each.
+    WHERE n.id = b.id AND n.claim_token = b.token AND n.id >= CAST(:first AS uuid) AND n.id < CAST(:end AS uuid)
     RETURNING n.id, n.service_id, n.status, b.was, n.status_reason, n.provider, n.provider_reference,
               n.attempts, n.sent_at, n.completed_at
 ), remembered AS (
@@ -74,7 +75,7 @@ WITH input AS MATERIALIZED (
     SET status = c.status, status_reason = c.status_reason, provider = c.provider,
         provider_reference = c.provider_reference, attempts = c.attempts, sent_at = c.sent_at,
         completed_at = c.completed_at, updated_at = now()
-    FROM changed c WHERE h.id = c.id AND h.id BETWEEN CAST(:lowest AS uuid) AND CAST(:highest AS uuid)
+    FROM changed c WHERE h.id = c.id AND h.id >= CAST(:first_remembered AS uuid) AND h.id < CAST(:end_remembered AS uuid)
 ), moved AS (
     INSERT INTO notification_moves (notification_id, service_id, status, reason)
     SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
@@ -120,13 +121,17 @@ def release_notifications(connection: Connection, ids: Sequence[UUID], token: UU
 @measured
 def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set[UUID]:
     """Writes the outcomes of claims that are still held, and names those. The ids must differ."""
-    ids = _texts([o.id for o in outcomes])
+    ids = [o.id for o in outcomes]
+    first, end = whole_partitions("notifications", ids)
+    first_remembered, end_remembered = whole_partitions("notification_history", ids)
     rows = connection.execute(
         _RECORD,
         {
-            "id": ids,
-            "lowest": min(ids),
-            "highest": max(ids),
+            "id": _texts(ids),
+            "first": first,
+            "end": end,
+            "first_remembered": first_remembered,
+            "end_remembered": end_remembered,
             "token": _texts([o.token for o in outcomes]),
             "status": [o.status.value if o.status else None for o in outcomes],
             "reason": [o.reason for o in outcomes],
