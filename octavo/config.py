@@ -17,7 +17,10 @@ EXIT_MISCONFIGURED = 78
 
 S = TypeVar("S", bound="Settings")
 
-_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_LAST_PORT = 65_535
+_SSL_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+_NOT_SET = "is not set"
 
 
 class Settings(BaseSettings):
@@ -49,6 +52,8 @@ class DatabaseSettings(Settings):
             url = None
         if url is None or url.get_backend_name() != "postgresql" or not url.database:
             raise ValueError("needs postgresql://user:password@host:port/name") from None
+        if url.query.get("sslmode", "prefer") not in _SSL_MODES:
+            raise ValueError(f"sslmode needs one of {', '.join(sorted(_SSL_MODES))}")
         authority = url.query.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
         if isinstance(authority, str) and authority != "system":
             check_authorities(authority)
@@ -65,7 +70,8 @@ class KafkaSettings(Settings):
     @field_validator("kafka_bootstrap")
     @classmethod
     def _brokers(cls, value: str) -> str:
-        if not split(value) or not all(_BROKER.fullmatch(broker) for broker in split(value)):
+        found = [_BROKER.fullmatch(broker) for broker in split(value)]
+        if not found or not all(one and 0 < int(one[2]) <= _LAST_PORT for one in found):
             raise ValueError("needs brokers as host:port, comma-separated")
         return ",".join(split(value))
 
@@ -148,7 +154,8 @@ class Misconfigured(Exception):  # noqa: N818 - the name says what the process i
 
 def loaded(kind: type[S]) -> S:
     """An instance of a class. Raises ValidationError with all its faults."""
-    return kind(_secrets_dir=os.environ.get("OCTAVO_SECRETS_DIR") or None)  # type: ignore[call-arg]
+    folder = os.environ.get("OCTAVO_SECRETS_DIR")
+    return kind(_secrets_dir=folder if folder and Path(folder).is_dir() else None)  # type: ignore[call-arg]
 
 
 def load(*kinds: type[S], beside: Callable[[], Sequence[str]] = tuple) -> tuple[Any, ...]:
@@ -159,8 +166,6 @@ def load(*kinds: type[S], beside: Callable[[], Sequence[str]] = tuple) -> tuple[
     made: list[Settings] = []
     faults: list[str] = []
     folder = os.environ.get("OCTAVO_SECRETS_DIR")
-    if folder and not Path(folder).is_dir():
-        refuse([f"OCTAVO_SECRETS_DIR: {folder} is no folder"])
     for kind in kinds:
         try:
             made.append(loaded(kind))
@@ -168,6 +173,10 @@ def load(*kinds: type[S], beside: Callable[[], Sequence[str]] = tuple) -> tuple[
             faults += _faults(kind, error)
         except SettingsError:
             faults += _faults_of_files(kind, Path(folder or ""))
+    if folder and not Path(folder).is_dir():
+        # What is not set was to come from there.
+        faults = [fault for fault in faults if not fault.endswith(_NOT_SET)]
+        faults.append(f"OCTAVO_SECRETS_DIR: {folder} is no folder")
     if faults:
         refuse(sorted({*faults, *beside()}))
     return tuple(made)
@@ -203,10 +212,12 @@ def _faults_of_files(kind: type[Settings], folder: Path) -> list[str]:
     unreadable: dict[str, str] = {}
     for field in kind.model_fields:
         name = variable(kind, field)
+        if name in os.environ:
+            # It comes first, as it does when all can be read.
+            continue
+        given_as = name if name == kind.model_fields[field].validation_alias else field
         try:
-            read[name if name == kind.model_fields[field].validation_alias else field] = (folder / name).read_text(
-                "utf-8"
-            )
+            read[given_as] = (folder / name).read_text("utf-8").strip()
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
@@ -221,7 +232,7 @@ def _faults_of_files(kind: type[Settings], folder: Path) -> list[str]:
 
 
 def _fault(kind: type[Settings], item: dict[str, Any]) -> str:
-    message = "is not set" if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
+    message = _NOT_SET if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
     if not item["loc"]:
         # What is wrong with several variables together names them itself.
         return message

@@ -7,12 +7,13 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any, TypeAlias, TypeVar
 
 import structlog
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from sqlalchemy.exc import ProgrammingError
 
 from octavo.config import DatabaseSettings, Misconfigured, Settings, loaded
 from octavo.domain.errors import Unavailable
@@ -94,29 +95,40 @@ class Surroundings(ThreadPart):
         return faults
 
     def _look(self, stop: threading.Event) -> None:
-        threads = ThreadPoolExecutor(2, thread_name_prefix="surroundings")
+        waiting = {_begun(look): look for look in self._looks()}
+        while waiting and not stop.is_set():
+            done, _ = wait(list(waiting), AGAIN_SECONDS)
+            faults: list[str] = []
+            away: list[Look] = []
+            for answer in done:
+                look = waiting.pop(answer)
+                try:
+                    faults += answer.result()
+                except Unavailable as error:
+                    log.warning("waiting", what="surroundings", error=str(error))
+                    away.append(look)
+            # What is there is judged, whatever is away.
+            if faults:
+                raise Misconfigured(sorted(faults))
+            if away:
+                stop.wait(AGAIN_SECONDS)
+                waiting |= {_begun(look): look for look in away}
+        if not waiting:
+            self._compared.set()
+
+
+def _begun(look: Look) -> Future[list[str]]:
+    """What a look finds, in a thread that keeps no process from ending: a server that stands still answers late or never."""
+    answer: Future[list[str]] = Future()
+
+    def run() -> None:
         try:
-            waiting: dict[Future[list[str]], Look] = {threads.submit(look): look for look in self._looks()}
-            while waiting and not stop.is_set():
-                done, _ = wait(list(waiting), AGAIN_SECONDS)
-                faults: list[str] = []
-                away: list[Look] = []
-                for answer in done:
-                    look = waiting.pop(answer)
-                    try:
-                        faults += answer.result()
-                    except Unavailable as error:
-                        log.warning("waiting", what="surroundings", error=str(error))
-                        away.append(look)
-                # What is there is judged, whatever is away.
-                if faults:
-                    raise Misconfigured(sorted(faults))
-                if away:
-                    stop.wait(AGAIN_SECONDS)
-                    waiting |= {threads.submit(look): look for look in away}
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-        self._compared.set()
+            answer.set_result(look())
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="surroundings", daemon=True).start()
+    return answer
 
 
 def _configured(kind: type[S]) -> S | None:
@@ -132,6 +144,8 @@ def _faults_of_schema(settings: DatabaseSettings) -> list[str]:
     try:
         with transaction(made) as connection:
             current = schema.current(connection)
+    except ProgrammingError as error:
+        return [f"DATABASE_URL: this user may not see the schema's number: {type(error.orig).__name__}"]
     finally:
         made.dispose()
     if current >= schema.newest():

@@ -1,9 +1,9 @@
 """How a process reaches Kafka: plain inside one machine, TLS with SASL elsewhere."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from octavo.authorities import check_authorities
 from octavo.config import KafkaSettings
@@ -31,6 +31,12 @@ class KafkaConnection(KafkaSettings):
         if value:
             check_authorities(value)
         return value
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.kafka_username) != bool(self.kafka_password.get_secret_value()):
+            raise ValueError("OCTAVO_KAFKA_USERNAME and OCTAVO_KAFKA_PASSWORD go together")
+        return self
 
     def security(self) -> "KafkaSecurity":
         """What the connections need."""

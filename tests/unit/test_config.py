@@ -64,17 +64,72 @@ def test_a_file_that_cannot_be_read_is_reported_with_all_else(environment, tmp_p
     ]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:p@db/octavo", "postgresql+psycopg2://u:p%40x@db:5432/octavo", "postgresql://u:p@[::1]:5432/octavo",
+     "postgresql://u:p@/octavo?host=a:5432&host=b:5432", "postgresql://u:p@db/octavo?sslmode=verify-full"],
+)  # fmt: skip
+def test_addresses_of_databases(environment, url):
+    environment.setenv("DATABASE_URL", url)
+    load(DatabaseSettings)
+
+
+def test_a_mode_of_tls_that_there_is_not_is_refused(environment, capsys):
+    environment.setenv("DATABASE_URL", "postgresql://u:p@db/octavo?sslmode=verify-ful")
+    with pytest.raises(SystemExit):
+        load(DatabaseSettings)
+    assert "DATABASE_URL: sslmode needs one of" in capsys.readouterr().err
+
+
 def test_what_else_is_at_fault_is_only_asked_when_something_is(environment):
     environment.setenv("KAFKA_BOOTSTRAP", "broker:9092")
     load(KafkaSettings, beside=lambda: pytest.fail("asked"))
 
 
-def test_a_folder_of_secrets_that_is_not_there_is_reported(environment, tmp_path, capsys):
+def test_what_can_be_read_beside_counts_as_it_does_without_a_fault(environment, tmp_path, capsys):
+    (tmp_path / "OCTAVO_SEALING_KEYS").write_bytes(b"\xff")
+    (tmp_path / "OCTAVO_HASH_KEY").write_text("k" * 32 + "\n")
+    (tmp_path / "OCTAVO_LOG_LEVEL").write_bytes(b"\xff")
+    (tmp_path / "OCTAVO_LOG_FORMAT").write_text("json\n")
+    (tmp_path / "OCTAVO_OPS_PORT").write_text("many")
+    environment.setenv("OCTAVO_OPS_PORT", "9100")
+    environment.setenv("OCTAVO_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SystemExit):
+        load(SealingSettings, OpsSettings)
+    named = [line.split()[1] for line in capsys.readouterr().err.splitlines()[1:]]
+    assert named == ["OCTAVO_LOG_LEVEL:", "OCTAVO_SEALING_KEYS:"]
+
+
+def test_secrets_are_read_as_kubernetes_mounts_them(environment, tmp_path):
+    (tmp_path / "..2026_11_26").mkdir()
+    (tmp_path / "..2026_11_26/OCTAVO_HASH_KEY").write_text("k" * 40)
+    (tmp_path / "..2026_11_26/OCTAVO_SEALING_KEYS").write_text(Fernet.generate_key().decode())
+    (tmp_path / "..data").symlink_to("..2026_11_26")
+    for name in ("OCTAVO_HASH_KEY", "OCTAVO_SEALING_KEYS"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    environment.setenv("OCTAVO_SECRETS_DIR", str(tmp_path))
+    (settings,) = load(SealingSettings)
+    assert settings.key_of_hashes() == b"k" * 40
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_reported_with_what_else_is_wrong(environment, tmp_path, capsys):
     environment.setenv("OCTAVO_SECRETS_DIR", str(tmp_path / "none"))
+    environment.setenv("OCTAVO_OPS_PORT", "many")
     with pytest.raises(SystemExit) as end:
-        load(SealingSettings)
+        load(SealingSettings, OpsSettings)
     assert end.value.code == 78
-    assert "OCTAVO_SECRETS_DIR" in capsys.readouterr().err
+    named = [line.split()[1] for line in capsys.readouterr().err.splitlines()[1:] if line.startswith("  - ")]
+    assert named == ["OCTAVO_OPS_PORT:", "OCTAVO_SECRETS_DIR:"]
+
+
+def test_a_user_of_kafka_has_a_password_and_a_password_its_user(environment, capsys):
+    environment.setenv("KAFKA_BOOTSTRAP", "broker:9092")
+    for name in ("OCTAVO_KAFKA_USERNAME", "OCTAVO_KAFKA_PASSWORD"):
+        environment.setenv(name, "one")
+        with pytest.raises(SystemExit):
+            load(KafkaConnection)
+        assert "OCTAVO_KAFKA_USERNAME and OCTAVO_KAFKA_PASSWORD go together" in capsys.readouterr().err
+        environment.delenv(name)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +148,7 @@ def test_an_address_of_a_database_that_is_none_is_refused_without_showing_it(env
 @pytest.mark.parametrize(
     ("brokers", "fine"),
     [("a:9092,b:9092", True), (" a:9092, b:9092 ", True), ("[::1]:9092", True),
-     ("a", False), ("a:9092,b", False), (",", False), ("http://a:9092", False)],
+     ("a", False), ("a:99999", False), ("a:0", False), ("a:9092,b", False), (",", False), ("http://a:9092", False)],
 )  # fmt: skip
 def test_brokers_are_hosts_with_ports(environment, capsys, brokers, fine):
     environment.setenv("KAFKA_BOOTSTRAP", brokers)
