@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from math import inf, isinf
 
 from rich import box
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from octavo_cli.fitting import Fitting
 from octavo_cli.output import FAILED, WAITING, shown
 from octavo_cli.scraping import Change
 
@@ -23,10 +23,10 @@ MINUTE, HOUR = 60, 3600
 Cell = str | Text
 
 
-def screen(change: Change) -> RenderableType:
-    """All tables, one below the other."""
+def screen(change: Change, room: int | None = None) -> RenderableType:
+    """All tables that have something to show, as they fit into so many lines."""
     tables = (_processes(change), _calls(change), _lanes(change), _providers(change), *_rest(change))
-    return Group(*(Padding(table, (0, 0, 1, 0)) for table in tables if table))
+    return Fitting([table for table in tables if table], room)
 
 
 def _processes(change: Change) -> Table | None:

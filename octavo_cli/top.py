@@ -44,5 +44,5 @@ def top(urls: Addresses = None, *, every: Every = 2.0, once: Once = False) -> No
         while True:
             time.sleep(every)
             now = scraping.read(addresses, time.monotonic)
-            live.update(screen(scraping.Change(before, now)), refresh=True)
+            live.update(screen(scraping.Change(before, now), console.height), refresh=True)
             before = now
