@@ -18,8 +18,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 
 from octavo import faultpoint
-from octavo.config import EXIT_MISCONFIGURED, Misconfigured, OpsSettings, report
+from octavo.config import OpsSettings
 from octavo.domain.errors import Malformed, Unavailable
+from octavo.loading import EXIT_MISCONFIGURED, Misconfigured, report
 from octavo.telemetry import logs, statsd, traces
 from octavo.telemetry.exposition import exposition
 

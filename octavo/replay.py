@@ -14,8 +14,8 @@ from typing import Annotated, Protocol
 import typer
 
 from octavo import topics
-from octavo.config import load, refuse
 from octavo.domain.errors import Invalid, Malformed, Unavailable
+from octavo.loading import load, refuse
 from octavo.messaging import Record, Sink
 from octavo.messaging.dead import origin_of, revived
 from octavo.messaging.kafka import KafkaSink

@@ -12,8 +12,9 @@ import typer
 from sqlalchemy import Connection, text
 
 from octavo import keys
-from octavo.config import DatabaseSettings, load
+from octavo.config import DatabaseSettings
 from octavo.domain.ids import uuid7
+from octavo.loading import load
 from octavo.storage.engine import engine
 from octavo.storage.errors import transaction
 

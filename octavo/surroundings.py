@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 import structlog
@@ -15,8 +16,9 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import ProgrammingError
 
-from octavo.config import DatabaseSettings, Misconfigured, Settings, loaded
+from octavo.config import DatabaseSettings, Settings
 from octavo.domain.errors import Unavailable
+from octavo.loading import Misconfigured, loaded
 from octavo.messaging.kafka.administration import partitions_of
 from octavo.messaging.security import KafkaConnection
 from octavo.process import ThreadPart
@@ -30,6 +32,8 @@ log = structlog.get_logger()
 WAITED_FOR_SECONDS = 1.0
 """How long the other parts wait for the first look."""
 AGAIN_SECONDS = 1.0
+OTHERS_SECONDS = 3.0
+"""How long what is known to differ waits for what else may."""
 
 S = TypeVar("S", bound=Settings)
 Look: TypeAlias = Callable[[], list[str]]
@@ -109,6 +113,9 @@ class Surroundings(ThreadPart):
                     away.append(look)
             # What is there is judged, whatever is away.
             if faults:
+                for answer in wait(list(waiting), OTHERS_SECONDS).done:
+                    with suppress(Unavailable):
+                        faults += answer.result()
                 raise Misconfigured(sorted(faults))
             if away:
                 stop.wait(AGAIN_SECONDS)

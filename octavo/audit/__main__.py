@@ -15,7 +15,8 @@ from rich.table import Table
 
 from octavo.audit.auditor import Auditor
 from octavo.audit.findings import Audit, Finding, parsed, standing_still, taken_wrongly
-from octavo.config import DatabaseSettings, load
+from octavo.config import DatabaseSettings
+from octavo.loading import load
 from octavo.messaging.kafka import KafkaBacklog
 from octavo.messaging.kafka.published import FinishedRecords
 from octavo.messaging.security import KafkaConnection

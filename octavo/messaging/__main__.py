@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from octavo import topics
-from octavo.config import load, refuse
 from octavo.domain.errors import Unavailable
+from octavo.loading import load, refuse
 from octavo.messaging.kafka.administration import create_topics, missing_topics
 from octavo.messaging.security import KafkaConnection
 

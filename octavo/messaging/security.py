@@ -33,9 +33,9 @@ class KafkaConnection(KafkaSettings):
         return value
 
     @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        if bool(self.kafka_username) != bool(self.kafka_password.get_secret_value()):
-            raise ValueError("OCTAVO_KAFKA_USERNAME and OCTAVO_KAFKA_PASSWORD go together")
+    def _with_its_password(self) -> Self:
+        if self.kafka_username and not self.kafka_password.get_secret_value():
+            raise ValueError("OCTAVO_KAFKA_USERNAME needs OCTAVO_KAFKA_PASSWORD")
         return self
 
     def security(self) -> "KafkaSecurity":

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import typer
 
-from octavo.config import DatabaseSettings, SealingSettings, load
+from octavo.config import DatabaseSettings, SealingSettings
 from octavo.crypto import Sealer
 from octavo.domain.errors import Unavailable
+from octavo.loading import load
 from octavo.storage import migrations, partitions, schema
 from octavo.storage.due import mark_restored
 from octavo.storage.engine import engine

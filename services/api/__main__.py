@@ -1,6 +1,6 @@
 """`python -m services.api`: the gRPC API."""
 
-from octavo.config import load
+from octavo.loading import load
 from octavo.process import run
 from octavo.surroundings import Surroundings
 from services.api.parts import PUBLISHED, parts

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from octavo.config import OpsSettings, load
+from octavo.config import OpsSettings
+from octavo.loading import load
 from octavo.messaging.security import ConsumerConnection
 from octavo.process import Part, run
 from octavo.surroundings import Surroundings

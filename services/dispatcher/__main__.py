@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from octavo.config import OpsSettings, load, split
+from octavo.config import OpsSettings, split
+from octavo.loading import load
 from octavo.process import run
 from octavo.providers.registry import PROVIDERS
 from octavo.surroundings import Surroundings

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from octavo.config import OpsSettings, load, split
+from octavo.config import OpsSettings, split
+from octavo.loading import load
 from octavo.process import Part, run
 from octavo.surroundings import Surroundings
 from services.persister.jobparts import JobReaderSettings, job_parts

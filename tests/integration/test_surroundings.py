@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 
-from octavo.config import Misconfigured
+from octavo.loading import Misconfigured
 from octavo.storage import schema
 from octavo.surroundings import Surroundings
 from tests.integration.transport.conftest import free_port

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import structlog.testing
 
-from octavo.config import load
+from octavo.loading import load
 from octavo.telemetry import metrics
 from services.api.serving.tls import Files, Reloading, Unusable
 from services.api.settings import ApiSettings

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from cryptography.fernet import Fernet
 
-from octavo.config import DatabaseSettings, OpsSettings, Settings, load
+from octavo.config import DatabaseSettings, OpsSettings, Settings
 from octavo.domain.notification import NotificationType
+from octavo.loading import load
 from octavo.messaging.security import ConsumerConnection, KafkaConnection
 from octavo.providers.registry import PROVIDERS
 from octavo.topics import LANES
