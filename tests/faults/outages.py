@@ -12,7 +12,7 @@ from tests.faults.system import wait_for
 
 REST_SECONDS = 3.0
 """Between two outages."""
-PROVIDERS_SECONDS = 12.0
+PROVIDERS_SECONDS = 10.0
 """How long providers behave badly."""
 CONNECTIONS_SECONDS = 10.0
 
@@ -135,7 +135,6 @@ FAULTS: dict[str, Fault] = {
     "broker still for 10 s": still("kafka", 10),
     "broker still for 60 s": still("kafka", 60),
     "database restart": restarted("postgres", times=2),
-    "database still for 10 s": still("postgres", 10, api_goes_on=True),
     "database still for 60 s": still("postgres", 60, api_goes_on=True),
     "database connections taken": connections_taken,
     "provider answers 500": providers({"fail_share": 0.3}),

@@ -18,11 +18,10 @@ FAULTS: dict[str, Fault] = {
     **records.FAULTS,
     **drains.FAULTS,
     **quota.FAULTS,
-    **changes.FAULTS,
 }
 """Every fault, by name, in the order in which they are done."""
-NAMED: dict[str, Fault] = {**rolling.FAULTS}
-"""What is done only when it is named: it breaks nothing, and takes minutes."""
+NAMED: dict[str, Fault] = {**rolling.FAULTS, **changes.FAULTS}
+"""What is done only when it is named: it breaks nothing, and takes a while."""
 LOOK_SECONDS = 1.0
 MOST_EXAMPLES = 5
 
