@@ -27,6 +27,8 @@ from octavo.telemetry.exposition import exposition
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
+UNDECIDED_SECONDS = 5.0
+"""How long a process that is to end, as a part has failed, waits for what may explain it."""
 AWAY_SECONDS = 3.0
 """How long a repeated step leaves alone what is away."""
 
@@ -174,6 +176,10 @@ async def _until_stopped(stopping: asyncio.Event, parts: Sequence[Part]) -> int:
     failures = [failed for part in parts if (failed := getattr(part, "failed", None)) is not None]
     stop = asyncio.ensure_future(stopping.wait())
     done, _ = await asyncio.wait([stop, *failures], return_when=asyncio.FIRST_COMPLETED)
+    if stop not in done and (undecided := [future for part in parts if (future := _undecided(part))]):
+        # What was not ready yet may tell why the other failed.
+        later, _ = await asyncio.wait(undecided, timeout=UNDECIDED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        done |= later
     failed = [error for future in failures if future in done and (error := future.exception())]
     stop.cancel()
     for error in failed:
@@ -181,6 +187,12 @@ async def _until_stopped(stopping: asyncio.Event, parts: Sequence[Part]) -> int:
             report(error.faults)
             return EXIT_MISCONFIGURED
     return 1 if failed else 0
+
+
+def _undecided(part: Part) -> asyncio.Future[None] | None:
+    """What tells how a part fails that is not ready yet."""
+    failed: asyncio.Future[None] | None = getattr(part, "failed", None)
+    return failed if failed is not None and not failed.done() and part.unready() else None
 
 
 async def _operators(

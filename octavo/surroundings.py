@@ -48,6 +48,7 @@ class Surroundings(ThreadPart):
         self._topics = sorted(set(topics))
         self._database = database
         self._compared = threading.Event()
+        self._differs = threading.Event()
 
     async def start(self) -> None:
         """Looks. Raises Misconfigured if something differs, and goes on looking beside the other parts if something is away."""
@@ -55,8 +56,7 @@ class Surroundings(ThreadPart):
         looked: asyncio.Future[Any] = asyncio.ensure_future(asyncio.to_thread(self._compared.wait, WAITED_FOR_SECONDS))
         failed: asyncio.Future[Any] = self.failed or looked
         await asyncio.wait([looked, failed], return_when=asyncio.FIRST_COMPLETED)
-        if failed.done():
-            self._compared.set()
+        if self._differs.is_set() or failed.done():
             await failed
 
     def unready(self) -> str | None:
@@ -113,6 +113,7 @@ class Surroundings(ThreadPart):
                     away.append(look)
             # What is there is judged, whatever is away.
             if faults:
+                self._differs.set()
                 for answer in wait(list(waiting), OTHERS_SECONDS).done:
                     with suppress(Unavailable):
                         faults += answer.result()

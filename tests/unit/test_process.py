@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from octavo.loading import Misconfigured
 from octavo.process import ThreadPart, _until_stopped
 
 
@@ -17,6 +18,26 @@ async def test_a_part_that_fails_ends_the_process_with_status_1():
     await part.start()
     assert await asyncio.wait_for(_until_stopped(asyncio.Event(), [part]), 10) == 1
     assert part.unready() == "has ended"
+
+
+async def test_a_part_that_finds_the_process_misconfigured_explains_the_failure_of_others(capsys):
+    import asyncio
+
+    known = threading.Event()
+
+    def wrong(_stop):
+        known.wait(10)
+        raise Misconfigured(["the schema is none"])
+
+    def broken(_stop):
+        raise RuntimeError("no such table")
+
+    parts = [ThreadPart("surroundings", wrong, lambda: "not known yet"), ThreadPart("broken", broken)]
+    for part in parts:
+        await part.start()
+    asyncio.get_running_loop().call_later(0.2, known.set)
+    assert await asyncio.wait_for(_until_stopped(asyncio.Event(), parts), 10) == 78
+    assert "the schema is none" in capsys.readouterr().err
 
 
 async def test_draining_tells_the_loop_to_stop_and_waits_for_it():
