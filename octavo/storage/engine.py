@@ -9,6 +9,18 @@ from octavo.telemetry import metrics
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
 
+# A plan that is kept must not read a table as a whole because it was small when it was made, nor compare each row of a batch with
+# each other because the batch was.
+_BY_KEY = "".join(
+    f" -c {setting}"
+    for setting in (
+        "plan_cache_mode=force_generic_plan",
+        "enable_seqscan=off",
+        "enable_nestloop=off",
+        "enable_mergejoin=off",
+    )
+)
+
 
 def engine(
     url: str,
@@ -18,12 +30,14 @@ def engine(
     application: str = "octavo",
     ping: bool = False,
     lasting: bool = True,
+    by_key: bool = False,
 ) -> Engine:
     """A pool of at most so many connections; who finds none free within the wait gets an error.
 
     A connection that died is noticed when it is used: the work is then done again, as for any other absence. `ping` is for those
     whose clients would notice: connections are tried before they are used. How many are in use is told to operators under the
-    name of the application, unless the pool does not last.
+    name of the application, unless the pool does not last. `by_key` is for statements that find every row by its key and whose
+    plans are kept (`octavo.storage.prepared`).
     """
     made = create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -38,7 +52,7 @@ def engine(
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": application,
-            "options": f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c timezone=UTC -c jit=off",
+            "options": f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c timezone=UTC -c jit=off{_BY_KEY if by_key else ''}",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

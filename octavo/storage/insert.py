@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from octavo.domain.errors import Malformed
 from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF, instant, uuid_text
+from octavo.storage.partitions import whole_partitions
+from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
 from octavo.v1.messages_pb2 import NotificationMessage
 
@@ -21,15 +24,20 @@ _COLUMNS = {
     "sms_sender": "text", "created_at": "timestamptz", "send_at": "timestamptz",
 }  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
-_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
+_REMEMBERED = (
+    "id, service_id, notification_type, status, key_type, template_id, template_version, job_id, job_row, parts, created_at, "
+    "send_at, completed_at"
+)
 
 # Notifications whose time is yet to come are `scheduled`; the due loop finds both kinds by next_attempt_at. Rows that were on
 # their way when their job was cancelled are cancelled on arrival.
-_INSERT = text(f"""
+_INSERT = Prepared(
+    "insert_notifications",
+    f"""
 WITH input AS MATERIALIZED (
-    SELECT *, CASE WHEN EXISTS (SELECT FROM jobs j WHERE j.id = given.job_id AND j.status = 'cancelled') THEN 'cancelled'
+    SELECT *, CASE WHEN (SELECT j.status FROM jobs j WHERE j.id = given.job_id) = 'cancelled' THEN 'cancelled'
                    WHEN send_at > now() THEN 'scheduled' ELSE 'created' END AS status
-    FROM unnest({_ARRAYS}) AS given ({_NAMES})
+    FROM unnest({", ".join(f":{name}" for name in _COLUMNS)}) AS given ({_NAMES})
 ), fresh AS (
     INSERT INTO notifications ({_NAMES}, status, due, next_attempt_at, completed_at)
     SELECT {_NAMES}, status, status = 'created',
@@ -37,30 +45,30 @@ WITH input AS MATERIALIZED (
            CASE status WHEN 'cancelled' THEN now() END
     FROM input
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, service_id, status
+    RETURNING {_REMEMBERED}
 ), remembered AS (
-    INSERT INTO notification_history
-        (id, service_id, notification_type, status, key_type, template_id, template_version, job_id, job_row, parts,
-         created_at, send_at, completed_at)
-    SELECT i.id, i.service_id, i.notification_type, i.status, i.key_type, i.template_id, i.template_version, i.job_id,
-           i.job_row, i.parts, i.created_at, i.send_at, CASE i.status WHEN 'cancelled' THEN now() END
-    FROM input i JOIN fresh USING (id)
+    INSERT INTO notification_history ({_REMEMBERED}) SELECT {_REMEMBERED} FROM fresh
     ON CONFLICT (id) DO NOTHING
 ), moved AS (
     INSERT INTO notification_moves (notification_id, service_id, status)
     SELECT id, service_id, status FROM fresh
+), judged AS MATERIALIZED (
+    SELECT id, status, content_hash, id IN (SELECT id FROM fresh) AS fresh FROM input
 )
-SELECT i.id,
-       fresh.id IS NOT NULL AS fresh,
-       coalesce(there.status, i.status) AS status,
-       there.content_hash IS NOT NULL AND there.content_hash <> i.content_hash AS other_content
-FROM input i
-LEFT JOIN fresh ON fresh.id = i.id
+SELECT j.id,
+       j.fresh,
+       coalesce(there.status, j.status) AS status,
+       there.content_hash IS NOT NULL AND there.content_hash <> j.content_hash AS other_content
+FROM judged j
 -- Looked for one by one, and only what was there before, which is next to nothing: OFFSET keeps it from becoming a join with all.
 LEFT JOIN LATERAL (
-    SELECT n.status, n.content_hash FROM notifications n WHERE n.id = i.id AND fresh.id IS NULL OFFSET 0
+    SELECT n.status, n.content_hash FROM notifications n
+    WHERE n.id = j.id AND NOT j.fresh AND n.id >= :first AND n.id < :end OFFSET 0
 ) there ON true
-""")  # noqa: S608 - of constants
+""",  # noqa: S608 - of constants
+    {name: f"{kind}[]" for name, kind in _COLUMNS.items()}
+    | {"rescue_after": "interval", "first": "uuid", "end": "uuid"},
+)
 
 
 class Inserted:
@@ -80,14 +88,23 @@ def insert_notifications(connection: Connection, messages: Sequence[Notification
 
     The messages must have different ids. Raises Malformed if one violates the schema.
     """
-    rows = connection.execute(_INSERT, _arrays(messages) | {"rescue_after": RESCUE_AFTER})
+    arrays = _arrays(messages)
+    first, end = whole_partitions("notifications", arrays["id"])
+    values = {
+        **arrays,
+        "id": [str(one) for one in arrays["id"]],
+        "rescue_after": RESCUE_AFTER,
+        "first": first,
+        "end": end,
+    }
+    rows = _INSERT.execute(connection, values)
     return {row.id.bytes: Inserted(row.status, fresh=row.fresh, other_content=bool(row.other_content)) for row in rows}
 
 
 def _arrays(messages: Sequence[NotificationMessage]) -> dict[str, Any]:
     try:
         return {
-            "id": [uuid_text(m.id) for m in messages],
+            "id": [UUID(bytes=m.id) for m in messages],
             "service_id": [uuid_text(m.service_id) for m in messages],
             "notification_type": [TYPE_OF[m.type].value for m in messages],
             "key_type": [KEY_TYPE_OF[m.key_type].value for m in messages],

@@ -52,6 +52,17 @@ def whole_partitions(table: str, ids: Collection[UUID]) -> tuple[str, str]:
     return _id_at(start), _id_at(end)
 
 
+BOUNDS = {"first": "uuid", "end": "uuid", "first_remembered": "uuid", "end_remembered": "uuid"}
+"""The types of what `bounds` gives."""
+
+
+def bounds(ids: Collection[UUID]) -> dict[str, str]:
+    """The whole partitions of notifications and of their history, as statements name them."""
+    first, end = whole_partitions("notifications", ids)
+    first_remembered, end_remembered = whole_partitions("notification_history", ids)
+    return {"first": first, "end": end, "first_remembered": first_remembered, "end_remembered": end_remembered}
+
+
 def partition_name(table: str, start: date) -> str:
     """The partition that begins on a day."""
     return f"{table}_{start:%Y%m%d}"

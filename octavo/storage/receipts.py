@@ -1,18 +1,19 @@
 """Moving notifications by receipts, in batches; and holding receipts for what is not known yet."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, CursorResult, Row, text
 
 from octavo.domain.errors import Malformed
 from octavo.domain.notification import FINAL, Status, settle
 from octavo.storage.columns import STATUS_OF, instant, micros
-from octavo.storage.partitions import whole_partitions
+from octavo.storage.partitions import BOUNDS, bounds, whole_partitions
+from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
 from octavo.v1.messages_pb2 import ReceiptMessage
 
@@ -22,19 +23,23 @@ HOLD_FOR = timedelta(hours=72)
 _END_OF_TIME = 253_402_300_800_000_000
 # Microseconds from 1970 to the year 10000.
 
-_FIND = text("""
+_FIND = Prepared(
+    "find_for_receipts",
+    """
 SELECT id, status, claim_token IS NOT NULL OR attempts > 0 AS offered, notification_type, created_at, sent_at
-FROM notifications WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
-""")
+FROM notifications WHERE id = ANY(:ids) AND id >= :first AND id < :end ORDER BY id FOR UPDATE
+""",
+    {"ids": "uuid[]", "first": "uuid", "end": "uuid"},
+)
 _RESOLVE = text("""
 SELECT id, provider_reference FROM notifications WHERE provider_reference = ANY(CAST(:references AS text[]))
 """)
-_ADVANCE = text("""
+_ADVANCE = Prepared(
+    "advance_by_receipts",
+    """
 WITH input AS MATERIALIZED (
-    SELECT * FROM unnest(
-        CAST(:id AS uuid[]), CAST(:was AS text[]), CAST(:status AS text[]), CAST(:reason AS text[]),
-        CAST(:provider AS text[]), CAST(:at AS timestamptz[]), CAST(:final AS boolean[]), CAST(:complained_at AS timestamptz[])
-    ) AS given (id, was, status, reason, provider, at, final, complained_at)
+    SELECT * FROM unnest(:id, :was, :status, :reason, :provider, :at, :final, :complained_at)
+        AS given (id, was, status, reason, provider, at, final, complained_at)
 ), changed AS (
     UPDATE notifications n
     SET status = i.status,
@@ -47,20 +52,33 @@ WITH input AS MATERIALIZED (
         resend = n.resend AND i.status = i.was,
         next_attempt_at = CASE WHEN i.status <> i.was THEN NULL ELSE n.next_attempt_at END,
         updated_at = now()
-    FROM input i WHERE n.id = i.id AND n.id = ANY(CAST(:id AS uuid[]))
+    FROM input i WHERE n.id = i.id AND n.id = ANY(:id) AND n.id >= :first AND n.id < :end
     RETURNING n.id, n.service_id, i.was, n.status, n.status_reason, n.provider, n.sent_at, n.completed_at, n.complained_at
 ), remembered AS (
     UPDATE notification_history h
     SET status = c.status, status_reason = c.status_reason, provider = c.provider, sent_at = c.sent_at,
         completed_at = c.completed_at, complained_at = c.complained_at, updated_at = now()
-    FROM changed c WHERE h.id = c.id AND h.id >= CAST(:first AS uuid) AND h.id < CAST(:end AS uuid)
+    FROM changed c
+    WHERE h.id = c.id AND h.id = ANY(:id) AND h.id >= :first_remembered AND h.id < :end_remembered
 )
 INSERT INTO notification_moves (notification_id, service_id, status, reason)
 -- A receipt that comes before the outcome of its own send says that the send took place.
 SELECT id, service_id, 'sending', '' FROM changed WHERE was = 'created' AND status <> was
 UNION ALL
 SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
-""")
+""",
+    {
+        "id": "uuid[]",
+        "was": "text[]",
+        "status": "text[]",
+        "reason": "text[]",
+        "provider": "text[]",
+        "at": "timestamptz[]",
+        "final": "boolean[]",
+        "complained_at": "timestamptz[]",
+        **BOUNDS,
+    },
+)
 _HOLD = text("""
 INSERT INTO held_receipts (notification_id, provider_reference, provider, message, received_at, next_try_at)
 SELECT notification_id, provider_reference, provider, message, received_at, -- The older it is, the rarer it is tried.
@@ -71,9 +89,9 @@ FROM unnest(CAST(:notification_id AS uuid[]), CAST(:provider_reference AS text[]
 ON CONFLICT DO NOTHING
 """)
 _TAKE_HELD = text("""
-DELETE FROM held_receipts WHERE id IN (
+DELETE FROM held_receipts WHERE id = ANY(ARRAY(
     SELECT id FROM held_receipts WHERE next_try_at <= now() ORDER BY next_try_at LIMIT :at_most FOR UPDATE SKIP LOCKED
-) RETURNING message, received_at, received_at < now() - CAST(:hold_for AS interval) AS stale
+)) RETURNING message, received_at, received_at < now() - CAST(:hold_for AS interval) AS stale
 """)
 
 
@@ -104,8 +122,8 @@ def apply_receipts(
         _check(receipt)
     ids = {id(receipt): _named(receipt) for receipt in receipts}
     _resolve(connection, receipts, ids)
-    wanted = sorted({str(one) for one in ids.values() if one})
-    rows = {row.id: row for row in connection.execute(_FIND, {"ids": wanted})} if wanted else {}
+    wanted = {one for one in ids.values() if one}
+    rows = {row.id: row for row in _find(connection, wanted)} if wanted else {}
     by_notification: dict[UUID, list[ReceiptMessage]] = defaultdict(list)
     held: list[ReceiptMessage] = []
     for receipt in receipts:
@@ -152,6 +170,12 @@ def _resolve(connection: Connection, receipts: Sequence[ReceiptMessage], ids: di
     known = {row.provider_reference: row.id for row in rows}
     for receipt in nameless:
         ids[id(receipt)] = known.get(receipt.provider_reference)
+
+
+def _find(connection: Connection, ids: Collection[UUID]) -> CursorResult[Any]:
+    """The rows of these notifications, locked in the order of their ids."""
+    first, end = whole_partitions("notifications", ids)
+    return _FIND.execute(connection, {"ids": [str(one) for one in ids], "first": first, "end": end})
 
 
 def _under_way(row: Row[Any]) -> bool:
@@ -222,8 +246,7 @@ def _advance(
                 )
             )
     if columns["id"]:
-        first, end = whole_partitions("notification_history", by_notification.keys())
-        connection.execute(_ADVANCE, columns | {"first": first, "end": end})
+        _ADVANCE.execute(connection, columns | bounds(by_notification.keys()))
     return applied
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from octavo.domain.notification import Status
-from octavo.storage.partitions import whole_partitions
+from octavo.storage.partitions import BOUNDS, bounds, whole_partitions
+from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
 
 LEASE = timedelta(seconds=60)
@@ -16,17 +17,21 @@ LEASE = timedelta(seconds=60)
 
 # Compare and set: `created` (or an unconfirmed one that may be sent again), its time has come, and nobody has it. A claim whose
 # answer was lost is made again with the same token, and counts once.
-_CLAIM = text("""
+_CLAIM = Prepared(
+    "claim_notifications",
+    """
 UPDATE notifications n
 SET claim_token = :token, claim_expires_at = now() + :lease, next_attempt_at = NULL,
     attempts = n.attempts + CASE WHEN n.claim_token = :token THEN 0 ELSE 1 END,
     resend = false, unconfirmed_at = NULL, updated_at = now()
-WHERE n.id = ANY(CAST(:ids AS uuid[]))
+WHERE n.id = ANY(:ids) AND n.id >= :first AND n.id < :end
   AND n.due
   AND (n.status = 'created' AND n.claim_token IS NULL OR n.status = 'sending' AND n.resend
        OR n.status IN ('created', 'sending') AND n.claim_token = :token)
 RETURNING n.id, n.attempts
-""")
+""",
+    {"ids": "uuid[]", "token": "uuid", "lease": "interval", "first": "uuid", "end": "uuid"},
+)
 
 # Certainly not sent, so it is due at once; even if the claim ran out meanwhile and was listed as unconfirmed.
 _RELEASE = text("""
@@ -37,16 +42,15 @@ SET claim_token = NULL, claim_expires_at = NULL, attempts = greatest(n.attempts 
 WHERE n.id = ANY(CAST(:ids AS uuid[])) AND n.claim_token = :token
 """)
 
-_RECORD = text("""
+_RECORD = Prepared(
+    "record_outcomes",
+    """
 WITH input AS MATERIALIZED (
-    SELECT * FROM unnest(
-        CAST(:id AS uuid[]), CAST(:token AS uuid[]), CAST(:status AS text[]), CAST(:reason AS text[]),
-        CAST(:provider AS text[]), CAST(:reference AS text[]), CAST(:at AS timestamptz[]),
-        CAST(:retry_in AS double precision[]), CAST(:unconfirmed AS boolean[])
-    ) AS given (id, token, status, reason, provider, reference, at, retry_in, unconfirmed)
+    SELECT * FROM unnest(:id, :token, :status, :reason, :provider, :reference, :at, :retry_in, :unconfirmed)
+        AS given (id, token, status, reason, provider, reference, at, retry_in, unconfirmed)
 ), before AS MATERIALIZED (
     SELECT n.status AS was, i.* FROM notifications n JOIN input i ON i.id = n.id
-    WHERE n.id = ANY(CAST(:id AS uuid[])) ORDER BY n.id FOR UPDATE OF n
+    WHERE n.id = ANY(:id) AND n.id >= :first AND n.id < :end ORDER BY n.id FOR UPDATE OF n
 ), changed AS (
     UPDATE notifications n
     -- A receipt may have come first: what it said stays, only the provider and the times are filled in.
@@ -66,8 +70,7 @@ WITH input AS MATERIALIZED (
         resend = b.retry_in IS NOT NULL AND b.was = 'sending',
         updated_at = now()
     FROM before b
-    -- The partitions, and no list of ids: that would be searched once for each.
-    WHERE n.id = b.id AND n.claim_token = b.token AND n.id >= CAST(:first AS uuid) AND n.id < CAST(:end AS uuid)
+    WHERE n.id = b.id AND n.claim_token = b.token AND n.id = ANY(:id) AND n.id >= :first AND n.id < :end
     RETURNING n.id, n.service_id, n.status, b.was, n.status_reason, n.provider, n.provider_reference,
               n.attempts, n.sent_at, n.completed_at
 ), remembered AS (
@@ -75,13 +78,27 @@ WITH input AS MATERIALIZED (
     SET status = c.status, status_reason = c.status_reason, provider = c.provider,
         provider_reference = c.provider_reference, attempts = c.attempts, sent_at = c.sent_at,
         completed_at = c.completed_at, updated_at = now()
-    FROM changed c WHERE h.id = c.id AND h.id >= CAST(:first_remembered AS uuid) AND h.id < CAST(:end_remembered AS uuid)
+    FROM changed c
+    WHERE h.id = c.id AND h.id = ANY(:id) AND h.id >= :first_remembered AND h.id < :end_remembered
 ), moved AS (
     INSERT INTO notification_moves (notification_id, service_id, status, reason)
     SELECT id, service_id, status, status_reason FROM changed WHERE status <> was
 )
 SELECT id FROM changed
-""")
+""",
+    {
+        "id": "uuid[]",
+        "token": "uuid[]",
+        "status": "text[]",
+        "reason": "text[]",
+        "provider": "text[]",
+        "reference": "text[]",
+        "at": "timestamptz[]",
+        "retry_in": "double precision[]",
+        "unconfirmed": "boolean[]",
+        **BOUNDS,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,11 @@ def claim_notifications(
     connection: Connection, ids: Sequence[UUID], token: UUID, lease: timedelta = LEASE
 ) -> dict[UUID, int]:
     """Claims those that are free and due; of each claimed one, which attempt this is (1 for the first)."""
-    rows = connection.execute(_CLAIM, {"ids": _texts(ids), "token": token, "lease": lease})
+    if not ids:
+        return {}
+    first, end = whole_partitions("notifications", ids)
+    values = {"ids": _texts(ids), "token": str(token), "lease": lease, "first": first, "end": end}
+    rows = _CLAIM.execute(connection, values)
     return {row.id: row.attempts for row in rows}
 
 
@@ -122,16 +143,10 @@ def release_notifications(connection: Connection, ids: Sequence[UUID], token: UU
 def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set[UUID]:
     """Writes the outcomes of claims that are still held, and names those. The ids must differ."""
     ids = [o.id for o in outcomes]
-    first, end = whole_partitions("notifications", ids)
-    first_remembered, end_remembered = whole_partitions("notification_history", ids)
-    rows = connection.execute(
-        _RECORD,
+    rows = _RECORD.execute(
+        connection,
         {
             "id": _texts(ids),
-            "first": first,
-            "end": end,
-            "first_remembered": first_remembered,
-            "end_remembered": end_remembered,
             "token": _texts([o.token for o in outcomes]),
             "status": [o.status.value if o.status else None for o in outcomes],
             "reason": [o.reason for o in outcomes],
@@ -140,6 +155,7 @@ def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set
             "at": [o.at for o in outcomes],
             "retry_in": [o.retry_in.total_seconds() if o.retry_in is not None else None for o in outcomes],
             "unconfirmed": [o.unconfirmed for o in outcomes],
+            **bounds(ids),
         },
     )
     return {row.id for row in rows}

@@ -49,7 +49,9 @@ def receiver(kafka: KafkaConnection, settings: ReceiverSettings) -> list[Part]:
 
 def handler(kafka: ConsumerConnection, settings: DatabaseSettings) -> list[Part]:
     """Consumes receipts, and moves notifications."""
-    pool = engine(settings.database_url.get_secret_value(), pool=settings.database_pool, application="callbacks")
+    pool = engine(
+        settings.database_url.get_secret_value(), pool=settings.database_pool, application="callbacks", by_key=True
+    )
 
     pace = Pace(pool)
 

@@ -116,6 +116,9 @@ def topic_parts(
 def parts(settings: DispatcherSettings, of_providers: Mapping[str, Settings], topics: Sequence[str]) -> list[Part]:
     """The parts of the topics."""
     pool = engine(
-        settings.database_url.get_secret_value(), pool=settings.database_pool, application="octavo-dispatcher"
+        settings.database_url.get_secret_value(),
+        pool=settings.database_pool,
+        application="octavo-dispatcher",
+        by_key=True,
     )
     return [part for topic in topics for part in topic_parts(TOPICS[topic], settings, of_providers, pool)]

@@ -105,5 +105,8 @@ USED: dict[str, list[str]] = {
 
 def parts(settings: PersisterSettings, chosen: list[str]) -> list[Part]:
     """The parts of the chosen topics and roles."""
-    pool = engine(settings.database_url.get_secret_value(), pool=settings.database_pool, application="octavo-persister")
-    return [part for name in chosen for part in (TOPICS | ROLES)[name](settings, pool)]
+    url, size = settings.database_url.get_secret_value(), settings.database_pool
+    lanes = engine(url, pool=size, application="octavo-persister", by_key=True)
+    roles = engine(url, pool=size, application="octavo-persister-roles")
+    made = [TOPICS[name](settings, lanes) if name in TOPICS else ROLES[name](settings, roles) for name in chosen]
+    return [part for several in made for part in several]
