@@ -1,6 +1,7 @@
 """Making the clients of kafka-python, with what all of them have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from kafka import KafkaProducer
@@ -17,16 +18,46 @@ _BUSY_MS = 100.0
 
 
 class _ProducerNetwork(KafkaNetClient):  # type: ignore[misc] # it has no annotations
-    """The network of a producer, which waits for a broker that takes no more at present.
+    """The network of a producer: it waits for a busy broker, and takes away together what is handed over together.
 
     kafka-python 3.0 takes the seconds of this delay for milliseconds, and has none at all for a broker that is being connected
     to or has as many requests in flight as it may: then its thread spins, ten thousand times a second. Whatever happens on the
     network ends the wait.
     """
 
+    _held = False
+    _wanted = False
+
     def connection_delay(self, node_id: Any) -> float:
         """Milliseconds until it is worth while to look at this broker again."""
         return max(_BUSY_MS, 1000.0 * float(super().connection_delay(node_id)))
+
+    def wakeup(self) -> None:
+        """Wakes the producer's thread; after the handing over, while that goes on."""
+        if self._held:
+            self._wanted = True
+        else:
+            super().wakeup()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the producer's thread sleep: the first record would wake it, and the others would need batches of their own."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            if self._wanted:
+                self._wanted = False
+                super().wakeup()
+
+
+def together(producer: Any) -> AbstractContextManager[None]:
+    """Has all that is handed to a producer inside leave at once, in as few batches as can be. Used by one thread at a time."""
+    if producer is None:
+        return nullcontext()
+    network: _ProducerNetwork = producer._sender._client  # noqa: SLF001 - there is no public way
+    return network.held()
 
 
 def connected(

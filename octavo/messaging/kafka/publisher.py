@@ -20,6 +20,7 @@ from kafka.errors import KafkaError
 
 from octavo.domain.errors import OctavoError, Reason, Unavailable
 from octavo.faultpoint import Point, reach
+from octavo.messaging.kafka.client import together
 from octavo.messaging.kafka.keeper import ProducerKeeper
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
@@ -165,9 +166,10 @@ class KafkaPublisher:
         collected, self._collected = self._collected, []
         used = self._keeper.producer
         self._spread.turn()
-        for waiting in collected:
-            waiting.producer = used
-            self._hand_over(waiting, used)
+        with together(used):
+            for waiting in collected:
+                waiting.producer = used
+                self._hand_over(waiting, used)
         reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
 
     def _hand_over(self, waiting: _Waiting, used: Any) -> None:

@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging.kafka.client import connected
+from octavo.messaging.kafka.client import connected, together
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.kafka.spread import Spread
 from octavo.messaging.security import KafkaSecurity
@@ -29,9 +29,6 @@ DELIVERY_SECONDS = 20.0
 LATE_SECONDS = 5.0
 """So long after that it should have said so; a producer that did not waits for an answer that never comes."""
 
-# Just long enough to hand over all that is published at once before the producer's thread takes it away.
-_HANDOVER_MS = 1
-
 
 def producer(bootstrap: str, security: KafkaSecurity, *, delivery_seconds: float = DELIVERY_SECONDS) -> Any:
     """A producer that waits for every in-sync replica. Raises Unavailable while no broker answers."""
@@ -41,12 +38,12 @@ def producer(bootstrap: str, security: KafkaSecurity, *, delivery_seconds: float
         security=security,
         acks="all",
         enable_idempotence=True,
-        linger_ms=_HANDOVER_MS,
+        linger_ms=0,
         batch_size=256 * 1024,
         max_request_size=LARGEST_DEAD,
         # Metadata is fetched at the start: no later call waits long for it.
         max_block_ms=2000,
-        request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - _HANDOVER_MS - 1),
+        request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - 1),
         delivery_timeout_ms=int(delivery_seconds * 1000),
         allow_auto_create_topics=False,
         metrics_enabled=False,
@@ -101,7 +98,7 @@ class KafkaSink:
             metrics.PUBLISHED.labels(topic).inc(number)
 
     def _send(self, used: Any, messages: Sequence[Outgoing]) -> list[Any]:
-        with self._sending:
+        with self._sending, together(used):
             self._spread.turn()
             return [self._spread.send(used, message) for message in messages]
 
