@@ -1,7 +1,10 @@
+from base64 import urlsafe_b64decode
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from cryptography.fernet import Fernet
 
-from octavo.crypto import HASH_BYTES, Hasher, Sealer
+from octavo.crypto import HASH_BYTES, Hasher, Randomness, Sealer
 from octavo.domain.errors import Malformed
 from octavo.v1.messages_pb2 import SealedContent
 
@@ -23,6 +26,23 @@ def test_nothing_of_the_content_shows_in_what_is_sealed():
 def test_opens_what_it_sealed():
     sealer = Sealer([NEW])
     assert sealer.open(ID, sealer.seal(content())) == content()
+
+
+def test_what_is_sealed_is_a_fernet_token_and_never_the_same_twice():
+    sealer = Sealer([NEW])
+    tokens = {sealer.seal(content()) for _ in range(1_000)}
+    assert len(tokens) == 1_000
+    # The initialisation vector stands behind a version and a time.
+    assert len({urlsafe_b64decode(token)[9:25] for token in tokens}) == 1_000
+    assert {Fernet(NEW).decrypt(token) for token in tokens} == {content().SerializeToString()}
+
+
+def test_random_bytes_are_given_once_to_whichever_thread_asks():
+    randomness = Randomness()
+    with ThreadPoolExecutor(8) as threads:
+        given = list(threads.map(lambda _: [randomness.take(10) for _ in range(2_000)], range(8)))
+    assert len({one for several in given for one in several}) == 16_000
+    assert {len(one) for several in given for one in several} == {10}
 
 
 def test_refuses_content_that_was_sealed_for_another_notification():

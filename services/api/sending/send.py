@@ -1,12 +1,12 @@
 """Sending: what is asked of the world around acceptance, in order, and what is given back when it fails."""
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from octavo.crypto import Randomness
 from octavo.domain.errors import Forbidden, Reason
 from octavo.domain.ids import time_of
 from octavo.domain.notification import KeyType
@@ -51,6 +51,7 @@ class Sending:
         self._limits = limits
         self._publisher = publisher
         self._clock = clock
+        self._randomness = Randomness()
         self.repeats = Repeats()
         self._accepted = {kind: metrics.ACCEPTED.labels(kind) for kind in ("sms", "email")}
 
@@ -91,7 +92,7 @@ class Sending:
 
         Raises Rejected or Unavailable.
         """
-        wish = self._acceptance.read(request, service, now, os.urandom(BYTES_OF_RANDOMNESS))
+        wish = self._acceptance.read(request, service, now, self._randomness.take(BYTES_OF_RANDOMNESS))
         if wish.request_id is not None and now - time_of(wish.request_id) > YOUNG:
             again = await self._again(wish, service)
             if again is not None:
