@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks import (
     api,
+    breadth,
     callbacks,
     dispatcher,
     end_to_end,
@@ -44,6 +45,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "statistics": statistics.figures,
     "lanes": lanes.figures,
     "scale": scale.figures,
+    "breadth": breadth.figures,
     "outages": outages.figures,
     "end-to-end": end_to_end.figures,
 }

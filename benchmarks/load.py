@@ -2,7 +2,7 @@
 
 `python -m benchmarks.load ADDRESS METHOD REQUESTS SECONDS CONCURRENCY RATE [AUTHORITY]`: REQUESTS is a file of serialised
 requests, each behind its length (4 bytes); with RATE 0 each caller calls again at once; AUTHORITY is a file of certificates,
-for TLS. The key is in OCTAVO_API_KEY.
+for TLS. The key is in OCTAVO_API_KEY; of several, with spaces between them, each is for the request in its place.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ async def _load(
     authority: str = "",
 ) -> dict[str, Any]:
     given = cycle(requests)
-    metadata = (("authorization", f"Bearer {os.environ['OCTAVO_API_KEY']}"),)
+    keys = cycle([(("authorization", f"Bearer {key}"),) for key in os.environ["OCTAVO_API_KEY"].split()])
     took: list[float] = []
     failures: dict[str, int] = {}
     async with _channel(address, authority) as channel:
@@ -93,7 +93,7 @@ async def _load(
 
         async def one(start: float) -> None:
             try:
-                await call(next(given), metadata=metadata, timeout=30)
+                await call(next(given), metadata=next(keys), timeout=30)
             except grpc.aio.AioRpcError as error:
                 failures[error.code().name] = failures.get(error.code().name, 0) + 1
             else:

@@ -1,7 +1,6 @@
-"""Scale: persisting and claiming with empty and with large tables, and with one and two processes."""
+"""Scale: persisting and sending with empty and with large tables."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.amount import amount
@@ -23,26 +22,22 @@ CALLS = "notifications_provider_calls_total"
 
 
 def figures() -> Iterator[Figure]:
-    """CPU of a notification, the database's included, by the number of rows; rates by the number of processes."""
+    """CPU of a notification, the database's included, by the number of rows."""
     with stack({"kafka", "postgres", "simulator"}) as (running, known):
         service_id, template_id = of(known)
         behave(known["SIMULATOR_URL"], {name: {"receipts": False} for name in ("mmg", "firetext")})
-        empty = _costs(running, known)
+        empty = costs(running, known)
         for name, cost in empty.items():
             yield Figure(f"scale.{name}.cpu_with_empty_tables", cost, "µs")
         there = 0
         for rows in SIZES:
             fill(running.database_url, service_id, template_id, rows - there, SEALED)
             there = rows
-            for name, cost in _costs(running, known).items():
+            for name, cost in costs(running, known).items():
                 yield Figure(f"scale.{name}.cpu_with_{rows:_}_rows", cost, "µs", empty[name], "<= 1.2")
-    with stack({"kafka", "postgres", "simulator"}) as (running, known):
-        for processes in (1, 2):
-            rates = [_rate(running, known, processes) for _ in range(ROUNDS)]
-            yield Figure(f"scale.persister.rate_of_{processes}", median(rates), "/s")
 
 
-def _costs(running: Stack, known: Mapping[str, str]) -> dict[str, float]:
+def costs(running: Stack, known: Mapping[str, str]) -> dict[str, float]:
     """Microseconds of CPU of persisting and of sending a notification, the database's included."""
     taken: dict[str, list[float]] = {"persist": [], "send": []}
     for _ in range(ROUNDS):
@@ -57,18 +52,3 @@ def _costs(running: Stack, known: Mapping[str, str]) -> dict[str, float]:
 def _cost(running: Stack, pid: int, metrics: str, counter: str) -> float:
     postgres = running.pid("postgres")
     return course(partial(total, metrics, counter), lambda: cpu_seconds(pid) + cpu_seconds(postgres), COUNT)[1]
-
-
-def _rate(running: Stack, known: Mapping[str, str], processes: int) -> float:
-    messages = accepted_texts(known, running.environment, COUNT)
-    with ExitStack() as workers:
-        started = [
-            workers.enter_context(service(running, "persister", "--topics", DB_SMS.name)) for _ in range(processes)
-        ]
-        # Only now: the first would be done before the second has begun.
-        publish(running.kafka_bootstrap, DB_SMS, messages)
-        return course(
-            lambda: sum(total(metrics, PERSISTED) for _, metrics in started),
-            lambda: sum(cpu_seconds(pid) for pid, _ in started),
-            COUNT,
-        )[0]
