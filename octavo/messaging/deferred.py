@@ -1,4 +1,4 @@
-"""A Source whose records end later and in any order, such as calls to a provider under way."""
+"""A Source that commits now and then, and whose records may end later and in any order, as calls to a provider do."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -57,7 +57,7 @@ class Deferred:
             self.hold(FULL_SECONDS)
             return ()
         # Ends that come meanwhile are committed without a new record, too.
-        records = self._source.poll(min(seconds, self._every))
+        records = self._source.poll(min(seconds, self._every) if self._offsets.are_behind() else seconds)
         self._note_changes()
         return records
 

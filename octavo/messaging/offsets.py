@@ -55,6 +55,11 @@ class Offsets:
             }
             return {partition: end for partition, end in ends.items() if self._committed.get(partition) != end}
 
+    def are_behind(self) -> bool:
+        """Whether there is anything to commit, now or once all is finished."""
+        with self._lock:
+            return self._committed != self._reached
+
     def committed(self, offsets: Mapping[Partition, int]) -> None:
         """Notes what was committed."""
         with self._lock:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from octavo import topics
 from octavo.audit.auditor import Auditor
 from octavo.faultpoint import Point, reach
+from octavo.messaging.deferred import Deferred
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
 from octavo.messaging.kafka.published import FinishedRecords
 from octavo.messaging.loop import Consumer
@@ -21,6 +22,7 @@ from services.persister.settings import PersisterSettings
 from services.persister.sweeps import SWEEPS, Sweeper
 from services.persister.watch import AuditWatch, RowWatch, TopicWatch
 
+COMMIT_SECONDS = 0.1
 AUDITED_BEFORE_START = timedelta(minutes=10)
 """How far back the audit of a new process begins: longer than it takes to replace one."""
 
@@ -28,7 +30,7 @@ AUDITED_BEFORE_START = timedelta(minutes=10)
 def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
     """The consumer of one lane, with a group, a source and a sink of its own."""
     topic = lane.persist
-    source = KafkaSource(
+    kafka = KafkaSource(
         settings.kafka_bootstrap,
         topic.group,
         [topic.name],
@@ -36,6 +38,8 @@ def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
         at_most=BATCH,
         session_seconds=settings.consumer_session_seconds,
     )
+    # A commit for each batch would cost as much as the batch: what is handled again after a crash changes nothing.
+    source = Deferred(kafka, BATCH, COMMIT_SECONDS, batch=BATCH)
     persister = Persister(pool, lane)
 
     def consume(stop: Event) -> None:
@@ -50,7 +54,7 @@ def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
             on_published=lambda: reach(Point.PERSISTER_AFTER_PUBLISH),
         ).run(stop)
 
-    return ThreadPart(topic.name, consume, lambda: None if source.joined else "no broker answers yet")
+    return ThreadPart(topic.name, consume, lambda: None if kafka.joined else "no broker answers yet")
 
 
 def due_parts(settings: PersisterSettings, pool: Engine) -> list[Part]:

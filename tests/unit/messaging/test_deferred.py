@@ -72,6 +72,27 @@ def test_reads_nothing_while_too_many_records_are_under_way(broker):
     assert [record.offset for record in source.poll(0)] == [3, 4, 5]
 
 
+def test_looks_for_records_no_longer_than_until_the_next_commit_if_there_is_one_to_make(broker):
+    inner = broker.source("group", TOPIC, at_most=6)
+    source = Deferred(inner, 100, commit_seconds=0.1, batch=6)
+    poll, looked = inner.poll, []
+
+    def looking(seconds: float) -> list[Record]:
+        looked.append(seconds)
+        return poll(0)
+
+    inner.poll = looking
+    source.begin(source.poll(0.5))
+    source.commit({PARTITION: 6})
+    source.poll(0.5)
+    source.finish([Record(PARTITION, offset, b"", b"", (), 0) for offset in range(6)])
+    source.poll(0.5)
+    source.close()
+    assert committed(broker) == 6
+    source.poll(0.5)
+    assert looked == [0.5, 0.1, 0.1, 0.5]
+
+
 def test_closing_waits_for_what_is_under_way_and_commits_it(broker):
     inner = broker.source("group", TOPIC, at_most=3)
     source = Deferred(inner, 100, commit_seconds=60)
