@@ -32,7 +32,7 @@ WORKERS_OF_FILES = (
     ("dispatcher", "--topics", "sms"),
 )
 NICENESS = "10"
-"""Of the workers of files, as all lanes share two cores here (docs/operations/capacity.md)."""
+"""Of the workers of files, as all lanes share two cores here (docs/capacity.md)."""
 
 
 def figures() -> Iterator[Figure]:

@@ -1,4 +1,4 @@
-"""The sizes in the manifests follow from docs/operations/capacity.md."""
+"""The sizes in the manifests follow from docs/capacity.md."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from services.api.jobs import parts as jobservice
 from services.api.parts import DIRECTORY_CONNECTIONS, LIMIT_CONNECTIONS
 from services.persister import jobparts
 
-PAGE = (Path(__file__).parents[4] / "docs/operations/capacity.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs/capacity.md").read_text()
 MEASURED = {
     name: (int(idle), int(greatest))
     for name, idle, greatest in re.findall(r"^\| `([a-z-]+)` \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE)
