@@ -31,13 +31,15 @@ def engine(
     ping: bool = False,
     lasting: bool = True,
     by_key: bool = False,
+    one_by_one: bool = False,
 ) -> Engine:
     """A pool of at most so many connections; who finds none free within the wait gets an error.
 
     A connection that died is noticed when it is used: the work is then done again, as for any other absence. `ping` is for those
     whose clients would notice: connections are tried before they are used. How many are in use is told to operators under the
     name of the application, unless the pool does not last. `by_key` is for statements that find every row by its key and whose
-    plans are kept (`octavo.storage.prepared`).
+    plans are kept (`octavo.storage.prepared`). With `one_by_one` each statement is a transaction by itself, and takes one round
+    trip instead of three: for who never needs two together.
     """
     made = create_engine(
         make_url(url).set(drivername="postgresql+psycopg2"),
@@ -47,6 +49,7 @@ def engine(
         pool_use_lifo=True,
         pool_recycle=1800,
         pool_pre_ping=ping,
+        isolation_level="AUTOCOMMIT" if one_by_one else None,
         # SQL text and values stay out of errors: the values are personal data.
         hide_parameters=True,
         connect_args={

@@ -15,24 +15,9 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     Raises Unavailable when the database can't be reached, has no connection left, or is shutting down; Malformed when it
     refuses a value.
     """
-    with _translated(), engine.begin() as connection:
-        yield connection
-
-
-@contextmanager
-def statement(engine: Engine) -> Iterator[Connection]:
-    """A connection for one statement, which is a transaction by itself: nothing travels to begin and to commit it.
-
-    Raises as `transaction` does.
-    """
-    with _translated(), engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
     try:
-        yield
+        with engine.begin() as connection:
+            yield connection
     except (exc.DataError, exc.IntegrityError) as error:
         # The driver's text can hold the values, which are personal data: only its kind goes on.
         raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None

@@ -15,7 +15,7 @@ from octavo.messaging import Record
 from octavo.messaging.loop import Received
 from octavo.providers import EmailMessage, TextMessage
 from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF
-from octavo.storage.errors import statement
+from octavo.storage.errors import transaction
 from octavo.storage.send import claim_notifications
 from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
@@ -119,7 +119,7 @@ class Claims:
         return ()
 
     def _claimed(self, ids: Sequence[UUID], token: UUID) -> dict[UUID, int]:
-        with statement(self._engine) as connection:
+        with transaction(self._engine) as connection:
             return claim_notifications(connection, ids, token)
 
     def _compose(self, message: NotificationMessage) -> Content:

@@ -120,5 +120,6 @@ def parts(settings: DispatcherSettings, of_providers: Mapping[str, Settings], to
         pool=settings.database_pool,
         application="octavo-dispatcher",
         by_key=True,
+        one_by_one=True,
     )
     return [part for topic in topics for part in topic_parts(TOPICS[topic], settings, of_providers, pool)]

@@ -16,7 +16,7 @@ from octavo.domain.outcome import Uncertain
 from octavo.domain.retry import Backoff
 from octavo.faultpoint import Point, reach
 from octavo.messaging import Record
-from octavo.storage.errors import statement
+from octavo.storage.errors import transaction
 from octavo.storage.send import record_outcomes, release_notifications
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
@@ -71,7 +71,7 @@ class Recorder:
     @measured
     def _record(self, ended: Sequence[Ended]) -> None:
         changes = [recorded(one, self._backoff, random.random()) for one in ended]  # noqa: S311 - spreads, hides nothing
-        with statement(self._engine) as connection:
+        with transaction(self._engine) as connection:
             written = record_outcomes(connection, changes)
         for one, change in zip(ended, changes, strict=True):
             if change.id not in written:
@@ -85,7 +85,7 @@ class Recorder:
     @measured
     def _release(self, unused: Sequence[Claimed]) -> None:
         for token in {claimed.token for claimed in unused}:
-            with statement(self._engine) as connection:
+            with transaction(self._engine) as connection:
                 release_notifications(connection, [one.id for one in unused if one.token == token], token)
 
     def _gather(self) -> list[Ended | Claimed]:

@@ -110,7 +110,7 @@ USED: dict[str, list[str]] = {
 def parts(settings: PersisterSettings, chosen: list[str]) -> list[Part]:
     """The parts of the chosen topics and roles."""
     url, size = settings.database_url.get_secret_value(), settings.database_pool
-    lanes = engine(url, pool=size, application="octavo-persister", by_key=True)
+    lanes = engine(url, pool=size, application="octavo-persister", by_key=True, one_by_one=True)
     roles = engine(url, pool=size, application="octavo-persister-roles")
     made = [TOPICS[name](settings, lanes) if name in TOPICS else ROLES[name](settings, roles) for name in chosen]
     return [part for several in made for part in several]

@@ -10,7 +10,7 @@ from octavo.domain.notification import Status
 from octavo.faultpoint import Point, reach
 from octavo.messaging.loop import Received
 from octavo.storage.columns import TYPE
-from octavo.storage.errors import statement
+from octavo.storage.errors import transaction
 from octavo.storage.insert import Inserted, insert_notifications
 from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
@@ -55,7 +55,7 @@ class Persister:
     def _persist(self, batch: Batch, headers: Mapping[bytes, Headers]) -> Sequence[Outgoing]:
         messages = self._different([received.message for received in batch])
         reach(Point.PERSISTER_BEFORE_INSERT)
-        with statement(self._engine) as connection:
+        with transaction(self._engine) as connection:
             inserted = insert_notifications(connection, messages)
         reach(Point.PERSISTER_AFTER_COMMIT)
         metrics.PERSISTED.labels(self._lane.persist.name).inc(sum(one.fresh for one in inserted.values()))

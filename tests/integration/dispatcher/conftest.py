@@ -104,7 +104,7 @@ class Bench:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """A pool on a database of the test's own."""
-    made = make_engine(database_url, by_key=True)
+    made = make_engine(database_url, by_key=True, one_by_one=True)
     yield made
     made.dispose()
 

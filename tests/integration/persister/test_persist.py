@@ -118,14 +118,14 @@ def test_persisting_is_tried_again_while_the_database_is_away_and_each_retry_is_
     bench, message = Bench(engine, lane), accepted(lane)
     bench.arrives(message)
     away = iter([True, True, False, False])
-    connect = engine.connect
+    begin = engine.begin
 
-    def connect_or_fail():
+    def begin_or_fail():
         if next(away):
             raise exc.OperationalError("SELECT", {}, Exception("gone"))
-        return connect()
+        return begin()
 
-    monkeypatch.setattr(engine, "connect", connect_or_fail)
+    monkeypatch.setattr(engine, "begin", begin_or_fail)
     with capture_logs() as lines:
         bench.step()
     told = [line["event"] for line in lines if line["event"].startswith("RETRY")]

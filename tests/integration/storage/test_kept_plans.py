@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, text
 from octavo.domain.notification import Status
 from octavo.storage.columns import STATUS, micros
 from octavo.storage.engine import engine as make_engine
-from octavo.storage.errors import statement, transaction
+from octavo.storage.errors import transaction
 from octavo.storage.insert import insert_notifications
 from octavo.storage.receipts import apply_receipts
 from octavo.storage.send import Recorded, claim_notifications, record_outcomes
@@ -37,14 +37,14 @@ class Path:
     def go(self, count: int) -> list[UUID]:
         """All statements of the hot paths, once for a batch."""
         messages = [accepted() for _ in range(count)]
-        with statement(self._engine) as connection:
+        with transaction(self._engine) as connection:
             insert_notifications(connection, messages)
         ids, token = [UUID(bytes=one.id) for one in messages], uuid4()
-        with statement(self._engine) as connection:
+        with transaction(self._engine) as connection:
             assert claim_notifications(connection, ids, token).keys() == set(ids)
         now = datetime.now(UTC)
         outcomes = [Recorded(one, token, Status.SENDING, "", "mmg", None, now) for one in ids]
-        with statement(self._engine) as connection:
+        with transaction(self._engine) as connection:
             assert record_outcomes(connection, outcomes) == set(ids)
         receipts = [
             ReceiptMessage(

@@ -1,5 +1,7 @@
 """A source whose records end later and in any order."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 
 from octavo.messaging import Partition, Record, deferred
@@ -75,9 +77,10 @@ def test_reads_nothing_while_too_many_records_are_under_way(broker):
 def test_looks_for_records_no_longer_than_until_the_next_commit_if_there_is_one_to_make(broker):
     inner = broker.source("group", TOPIC, at_most=6)
     source = Deferred(inner, 100, commit_seconds=0.1, batch=6)
-    poll, looked = inner.poll, []
+    poll: Callable[[float], Sequence[Record]] = inner.poll
+    looked: list[float] = []
 
-    def looking(seconds: float) -> list[Record]:
+    def looking(seconds: float) -> Sequence[Record]:
         looked.append(seconds)
         return poll(0)
 
