@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -85,6 +86,7 @@ def _key(table: str) -> str:
     return "notification_id" if table == "notification_moves" else "id"
 
 
+@lru_cache(maxsize=64)
 def _id_at(day: date) -> str:
     return str(first_id_at(datetime(day.year, day.month, day.day, tzinfo=UTC)))
 
