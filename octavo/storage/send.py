@@ -49,6 +49,7 @@ WITH input AS MATERIALIZED (
     SELECT * FROM unnest(:id, :token, :status, :reason, :provider, :reference, :at, :retry_in, :unconfirmed)
         AS given (id, token, status, reason, provider, reference, at, retry_in, unconfirmed)
 ), before AS MATERIALIZED (
+    -- Here and below the ids are named beside the join, so that an index finds the rows and a hash joins them.
     SELECT n.status AS was, i.* FROM notifications n JOIN input i ON i.id = n.id
     WHERE n.id = ANY(:id) AND n.id >= :first AND n.id < :end ORDER BY n.id FOR UPDATE OF n
 ), changed AS (
