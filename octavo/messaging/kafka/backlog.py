@@ -96,6 +96,8 @@ class KafkaBacklog:
         """When the record at each position was published."""
         found: dict[TopicPartition, datetime] = {}
         self._reader.assign(list(positions))
+        # One that waited at the last reading, too, is still paused since then.
+        self._reader.resume(*positions)
         for partition, offset in positions.items():
             self._reader.seek(partition, offset)
         deadline = monotonic() + READ_SECONDS

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +14,8 @@ from octavo.messaging import Backlog
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
 from octavo.messaging.kafka.administration import create_topics
 from octavo.messaging.security import KafkaSecurity
-from octavo.v1.messages_pb2 import JobMessage
+from octavo.v1.messages_pb2 import JobMessage, NotificationMessage
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -52,6 +53,21 @@ def test_tells_what_waits_while_nobody_consumes_and_that_nothing_does_once_it_is
             source.commit({record.partition: record.offset + 1 for record in records})
     sink.close()
     assert waiting(topics.JOBS.name) == Backlog(topics.JOBS.name, 0, None)
+
+
+def test_tells_the_age_of_what_goes_on_waiting_at_each_reading(kafka_bootstrap, waiting):
+    sink = KafkaSink(kafka_bootstrap)
+    sink.publish([topics.to(topics.EMAIL, NotificationMessage(id=b"waits for ever"))])
+    sink.close()
+    with closing(KafkaBacklog(kafka_bootstrap, KafkaSecurity.plain())) as backlog:
+
+        def oldest() -> datetime | None:
+            with suppress(Unavailable):
+                return next(one.oldest for one in backlog.read() if one.topic == topics.EMAIL.name)
+            return None
+
+        first = until(oldest)
+        assert [until(oldest) for _ in range(3)] == [first] * 3
 
 
 def test_counts_the_dead_letters(kafka_bootstrap, waiting):
