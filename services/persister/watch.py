@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from octavo.audit.auditor import Auditor
 from octavo.audit.findings import standing_still
+from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka import KafkaBacklog
 from octavo.process import repeat
 from octavo.storage.errors import transaction
@@ -38,7 +39,14 @@ class TopicWatch:
     def once(self) -> bool:
         """Reads once. Raises Unavailable."""
         now = datetime.now(UTC)
-        for one in self._backlog.read():
+        try:
+            waiting = self._backlog.read()
+        except Unavailable:
+            # Nobody is to take for true what was so before.
+            metrics.BACKLOG_RECORDS.clear()
+            metrics.BACKLOG_AGE.clear()
+            raise
+        for one in waiting:
             metrics.BACKLOG_RECORDS.labels(one.topic).set(one.records)
             age = max(0.0, (now - one.oldest).total_seconds()) if one.oldest else 0.0
             if one.oldest or not one.records:
