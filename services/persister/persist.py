@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Engine
 
 from octavo.domain.errors import Malformed
@@ -19,6 +20,8 @@ from octavo.telemetry.traces import Headers
 from octavo.telemetry.zero import at_zero
 from octavo.topics import Lane, Outgoing, to
 from octavo.v1.messages_pb2 import NotificationMessage
+
+log = structlog.get_logger()
 
 Batch = Sequence[Received[NotificationMessage]]
 
@@ -62,7 +65,7 @@ class Persister:
         return [
             to(self._lane.send, message, headers.get(message.id, ()))
             for message in messages
-            if self._goes_on(inserted[message.id])
+            if self._goes_on(message, inserted[message.id])
         ]
 
     def retrying(self, batch: Batch, attempt: int) -> None:
@@ -83,17 +86,28 @@ class Persister:
             if message.type != TYPE[self._lane.type]:
                 raise Malformed(f"{self._lane.persist.name} carries a notification of another type")
             if first.setdefault(message.id, message).content_hash != message.content_hash:
-                metrics.OTHER_CONTENT.labels(self._lane.persist.name).inc()
+                self._dropped(message)
         return list(first.values())
 
-    def _goes_on(self, one: Inserted) -> bool:
+    def _goes_on(self, message: NotificationMessage, one: Inserted) -> bool:
         """Whether a dispatcher is to see it now: one for later waits for the due loop, one that moved on is past it."""
         if one.other_content:
             # Two contents under one request_id in the same instant: the first row wins.
-            metrics.OTHER_CONTENT.labels(self._lane.persist.name).inc()
+            self._dropped(message)
             return False
         return one.status == Status.CREATED
 
+    def _dropped(self, message: NotificationMessage) -> None:
+        """Says whose message it is that another content has the id of."""
+        topic = self._lane.persist.name
+        metrics.OTHER_CONTENT.labels(topic).inc()
+        service = str(_uuid(message.service_id))
+        log.warning("other content", topic=topic, notification_id=str(_id_of(message)), service_id=service)
+
 
 def _id_of(message: NotificationMessage) -> UUID:
-    return UUID(bytes=message.id) if len(message.id) == 16 else UUID(int=0)  # noqa: PLR2004 - a UUID's bytes
+    return _uuid(message.id)
+
+
+def _uuid(given: bytes) -> UUID:
+    return UUID(bytes=given) if len(given) == 16 else UUID(int=0)  # noqa: PLR2004 - a UUID's bytes

@@ -1,5 +1,7 @@
 """Persisting: rows of both tables, and every record on to the dispatcher."""
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import event, exc
 from structlog.testing import capture_logs
@@ -61,8 +63,12 @@ def test_two_contents_under_one_id_are_the_first_of_them(engine):
     bench, first = Bench(engine, API_SMS), accepted(reference="first")
     bench.arrives(first)
     bench.step()
-    bench.arrives(accepted(id=first.id, content_hash=b"d" * 16, reference="second"))
-    bench.step()
+    second = accepted(id=first.id, content_hash=b"d" * 16, reference="second")
+    bench.arrives(second)
+    with capture_logs() as lines:
+        bench.step()
+    told = [line["service_id"] for line in lines if line["event"] == "other content"]
+    assert told == [str(UUID(bytes=second.service_id))]
     assert bench.rows("SELECT reference FROM notifications") == [("first",)]
     assert bench.sent() == [first.id]
     assert bench.committed() == [2]
