@@ -49,12 +49,12 @@ class Authority:
     def chain(self) -> bytes:
         return self.pair.chain
 
-    def vouches_for(self, name: str, days: int = 30) -> Pair:
+    def vouches_for(self, name: str, days: float = 30) -> Pair:
         """A certificate of a host or client, good for so many days; negative ones are over."""
         return _signed(name, self.pair, days)
 
 
-def _signed(name: str, issuer: Pair | None, days: int) -> Pair:
+def _signed(name: str, issuer: Pair | None, days: float) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

@@ -4,7 +4,7 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from os import urandom
@@ -90,15 +90,17 @@ def file(service: Service) -> None:
 
 
 @contextmanager
-def behaving(known: Mapping[str, str], **behaviour: Any) -> Iterator[None]:
-    """All providers behave so."""
+def behaving(
+    known: Mapping[str, str], providers: Iterable[str] = ("mmg", "firetext", "ses"), /, **behaviour: Any
+) -> Iterator[None]:
+    """These providers behave so."""
     url = f"{known['SIMULATOR_URL']}/behaviour"
-    told = json.dumps(dict.fromkeys(("mmg", "firetext", "ses"), behaviour))
-    _request(url, "PUT", told.encode())
+    told = json.dumps(dict.fromkeys(providers, behaviour))
+    ask(url, "PUT", told.encode())
     try:
         yield
     finally:
-        _request(url, "DELETE")
+        ask(url, "DELETE")
 
 
 def failures(service: Service, stack: Stack, known: Mapping[str, str], eventually: Eventually) -> None:
@@ -191,18 +193,18 @@ def receipts(stack: Stack, known: Mapping[str, str], notification_id: str) -> li
     basic = base64.b64encode(f"firetext:{secrets['firetext_receipt_token']}".encode()).decode()
     wrong = base64.b64encode(f"{WORD}:{WORD}".encode()).decode()
     return [
-        _request(f"{doors}/mmg", "POST", json.dumps(mmg).encode(), {"Authorization": f"Bearer {WORD}"}),
-        _request(f"{doors}/mmg", "POST", json.dumps(mmg).encode(), bearer),
-        _request(f"{doors}/mmg", "POST", json.dumps(mmg | {"status": NAME}).encode(), bearer),
+        ask(f"{doors}/mmg", "POST", json.dumps(mmg).encode(), {"Authorization": f"Bearer {WORD}"}),
+        ask(f"{doors}/mmg", "POST", json.dumps(mmg).encode(), bearer),
+        ask(f"{doors}/mmg", "POST", json.dumps(mmg | {"status": NAME}).encode(), bearer),
         # Held: nobody knows it, as yet.
-        _request(f"{doors}/mmg", "POST", json.dumps(mmg | {"CID": str(uuid4())}).encode(), bearer),
-        _request(f"{doors}/mmg", "POST", f"{{{NAME}".encode(), bearer),
-        _request(f"{doors}/mmg", "POST", WORD.encode() * 100_000, bearer),
-        _request(f"{doors}/firetext", "POST", firetext.encode(), {"Authorization": f"Basic {wrong}"}),
-        _request(f"{doors}/firetext", "POST", firetext.encode(), {"Authorization": f"Basic {basic}"}),
-        _request(f"{doors}/ses", "POST", forged, signed.headers),
-        _request(f"{doors}/ses", "POST", signed.body, signed.headers),
-        _request(f"{doors}/{WORD}", "POST", NAME.encode()),
+        ask(f"{doors}/mmg", "POST", json.dumps(mmg | {"CID": str(uuid4())}).encode(), bearer),
+        ask(f"{doors}/mmg", "POST", f"{{{NAME}".encode(), bearer),
+        ask(f"{doors}/mmg", "POST", WORD.encode() * 100_000, bearer),
+        ask(f"{doors}/firetext", "POST", firetext.encode(), {"Authorization": f"Basic {wrong}"}),
+        ask(f"{doors}/firetext", "POST", firetext.encode(), {"Authorization": f"Basic {basic}"}),
+        ask(f"{doors}/ses", "POST", forged, signed.headers),
+        ask(f"{doors}/ses", "POST", signed.body, signed.headers),
+        ask(f"{doors}/{WORD}", "POST", NAME.encode()),
     ]
 
 
@@ -247,7 +249,7 @@ def scheduled_and_cancelled(service: Service) -> None:
     service.call("CancelNotification", pb.CancelNotificationRequest(id=notification_id))
 
 
-def _request(url: str, method: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> int:
+def ask(url: str, method: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> int:
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)
     with suppress(ConnectionError):
         try:

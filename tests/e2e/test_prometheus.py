@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,20 @@ WITHOUT_DATA = {"Tasks that failed"}
 
 
 class Prometheus:
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, targets: Path) -> None:
         self._address = f"http://127.0.0.1:{port}/api/v1"
+        self._file = targets
+        self.targets: Mapping[str, str] = {}
+
+    def scrape(self, targets: Mapping[str, str]) -> None:
+        """Has it scrape these from now on: addresses by name."""
+        # Kubernetes adds the label in production.
+        groups = [{"targets": [address], "labels": {"pod": f"{name}-1"}} for name, address in targets.items()]
+        written = self._file.with_suffix(".new")
+        written.write_text(json.dumps(groups))
+        # At once, so that it never reads half of them.
+        written.rename(self._file)
+        self.targets = targets
 
     def get(self, path: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)
@@ -50,27 +62,29 @@ class Prometheus:
         return found
 
 
+SERVICES = ("api", "persister", "dispatcher", "callbacks")
+
+
+def targets_of(known: Mapping[str, str], services: Iterable[str] = SERVICES) -> dict[str, str]:
+    """Where these programs of the stack tell their metrics."""
+    return {service: urllib.parse.urlparse(known[f"{service.upper()}_METRICS_URL"]).netloc for service in services}
+
+
 @pytest.fixture(scope="module")
 def prometheus(known: dict[str, str], tmp_path_factory) -> Iterator[Prometheus]:
-    with running(known, tmp_path_factory.mktemp("prometheus"), RULES) as started:
+    with running(targets_of(known), tmp_path_factory.mktemp("prometheus"), RULES) as started:
+        until(lambda: len(started.result("up == 1")) == len(SERVICES))
         yield started
 
 
 @contextmanager
-def running(known: dict[str, str], home: Path, rules: Path) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes every process, each second, with these rules."""
-    targets = [
-        {
-            "targets": [urllib.parse.urlparse(known[f"{service.upper()}_METRICS_URL"]).netloc],
-            # Kubernetes adds it in production.
-            "labels": {"pod": f"{service}-1"},
-        }
-        for service in ("api", "persister", "dispatcher", "callbacks")
-    ]
+def running(targets: Mapping[str, str], home: Path, rules: Path) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes these processes, by name, each second, with these rules."""
+    found = home / "targets.json"
     configuration = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(rules)],
-        "scrape_configs": [{"job_name": "octavo", "static_configs": targets}],
+        "scrape_configs": [{"job_name": "octavo", "file_sd_configs": [{"files": [str(found)]}]}],
     }
     (home / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
     port = free_port()
@@ -80,11 +94,12 @@ def running(known: dict[str, str], home: Path, rules: Path) -> Iterator[Promethe
         f"--storage.tsdb.path={home / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
+    started = Prometheus(port, found)
+    started.scrape(targets)
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    started = Prometheus(port)
     try:
-        until(lambda: _answers(started) or process.poll() is not None)
+        until(lambda: _answers(started, len(targets)) or process.poll() is not None)
         assert process.poll() is None, (home / "log").read_text()
         yield started
     finally:
@@ -92,9 +107,9 @@ def running(known: dict[str, str], home: Path, rules: Path) -> Iterator[Promethe
         process.wait(30)
 
 
-def _answers(prometheus: Prometheus) -> bool:
+def _answers(prometheus: Prometheus, targets: int) -> bool:
     try:
-        return len(prometheus.result("up == 1")) == 4
+        return len(prometheus.result("up")) == targets
     except OSError:
         return False
 
