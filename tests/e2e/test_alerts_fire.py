@@ -33,7 +33,7 @@ pytestmark = [
 
 FIRING_SECONDS = 180
 """The audit calls a partition stuck once it has seen it at one place twice, a minute apart."""
-QUIET_SECONDS = 90
+QUIET_SECONDS = 150
 FEW = 5
 
 
