@@ -2,7 +2,7 @@
 
 What many calls publish at about the same time travels together, as one batch of one partition: a batch costs the producer, the
 broker and the consumers about as much as ten records more in it. What comes after a pause leaves at once. Under load, batches
-leave no more often than twice the time that the last ones took until they were acknowledged: the busier the process, the machine
+leave no more often than four times the time that the last ones took until they were acknowledged: the busier the process, the machine
 or the broker, the longer that is, and the fewer and larger they become. All acknowledgements that came in are settled by one
 wake-up of the loop. The producer's buffer has no bound of its own, so what is in flight is bounded here.
 """
@@ -37,7 +37,7 @@ MOST_MESSAGES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
 LONGEST_WAIT_SECONDS = 0.02
 """How long a message waits for others at most before it leaves."""
-_PAUSE = 2.0
+_PAUSE = 4.0
 """Times that an acknowledgement takes, from one departure to the next."""
 _SMOOTHING = 0.2
 # A producer whose thread died settles nothing any more: what it holds for longer than this is given up.
