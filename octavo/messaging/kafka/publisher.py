@@ -2,9 +2,9 @@
 
 What many calls publish at about the same time travels together, as one batch of one partition: a batch costs the producer, the
 broker and the consumers about as much as ten records more in it. What comes after a pause leaves at once. Under load, batches
-leave no more often than four times the time that the last ones took until they were acknowledged: the busier the process, the machine
-or the broker, the longer that is, and the fewer and larger they become. All acknowledgements that came in are settled by one
-wake-up of the loop. The producer's buffer has no bound of its own, so what is in flight is bounded here.
+leave no more often than four times the time that the last ones took until they were acknowledged: the busier the process, the
+machine or the broker, the longer that is, and the fewer and larger they become. All acknowledgements that came in are settled by
+one wake-up of the loop. The producer's buffer has no bound of its own, so what is in flight is bounded here.
 """
 
 import asyncio
