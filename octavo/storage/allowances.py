@@ -10,46 +10,65 @@ from sqlalchemy import Connection, text
 
 from octavo.domain.limits import SHARE
 from octavo.domain.notification import NotificationType
+from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
 
 LEASE_TIME = timedelta(days=2)
 """After so long a lease is forgotten. Its day has ended, so nothing of it is worth giving back."""
 
 _KEY = "service_id, notification_type, day"
+_KEY_TYPES = {"service_id": "uuid", "type": "text", "day": "date"}
 # octavo.domain.limits.block_size, in SQL: what is left is known only once the row is locked.
 _BLOCK = "least({left}, greatest(:wanted, least(:largest, ({left}) / :share)))"
-_LEASE = text(f"""
+_LEASE = Prepared(
+    "lease_allowance",
+    f"""
 WITH taken AS (
     INSERT INTO daily_allowances AS a ({_KEY}, used, latest_block)
-    SELECT CAST(:service_id AS uuid), :type, CAST(:day AS date), block, block
-    FROM (SELECT {_BLOCK.format(left="CAST(:limit AS integer)")} AS block) sized
+    SELECT :service_id, :type, :day, block, block
+    FROM (SELECT {_BLOCK.format(left=":limit")} AS block) sized
     WHERE :limit >= :least
     ON CONFLICT ({_KEY}) DO UPDATE
-    SET used = a.used + {_BLOCK.format(left="CAST(:limit AS integer) - a.used")},
-        latest_block = {_BLOCK.format(left="CAST(:limit AS integer) - a.used")}
+    SET used = a.used + {_BLOCK.format(left=":limit - a.used")},
+        latest_block = {_BLOCK.format(left=":limit - a.used")}
     WHERE :limit - a.used >= :least
     RETURNING latest_block
 ), leased AS (
     INSERT INTO allowance_leases AS l (holder, {_KEY}, held, expires_at)
-    SELECT CAST(:holder AS uuid), CAST(:service_id AS uuid), :type, CAST(:day AS date), latest_block, now() + :lease_time
+    SELECT :holder, :service_id, :type, :day, latest_block, now() + :lease_time
     FROM taken
     ON CONFLICT (holder, {_KEY}) DO UPDATE SET held = l.held + EXCLUDED.held, expires_at = EXCLUDED.expires_at
 )
 SELECT latest_block FROM taken
-""")  # noqa: S608 - of constants
+""",  # noqa: S608 - of constants
+    _KEY_TYPES
+    | {
+        "holder": "uuid",
+        "limit": "integer",
+        "least": "integer",
+        "wanted": "integer",
+        "largest": "integer",
+        "share": "integer",
+        "lease_time": "interval",
+    },
+)
 # Without the lease's row nothing is given back: a repetition after a lost answer finds none. What is held counts, not what
 # the process believes to hold: a block whose grant was lost on its way goes back, too.
-_RETURN = text(f"""
+_RETURN = Prepared(
+    "return_allowance",
+    """
 WITH ended AS (
     DELETE FROM allowance_leases
     WHERE holder = :holder AND service_id = :service_id AND notification_type = :type AND day = :day
-    RETURNING {_KEY}, held
+    RETURNING held
 )
-UPDATE daily_allowances a SET used = a.used - greatest(0, e.held - CAST(:spent AS integer))
+UPDATE daily_allowances a SET used = a.used - greatest(0, e.held - :spent)
 FROM ended e
-WHERE a.service_id = e.service_id AND a.notification_type = e.notification_type AND a.day = e.day
+WHERE a.service_id = :service_id AND a.notification_type = :type AND a.day = :day
 RETURNING a.used
-""")  # noqa: S608 - of constants
+""",
+    _KEY_TYPES | {"holder": "uuid", "spent": "integer"},
+)
 _RESERVE = text(f"""
 INSERT INTO daily_allowances AS a ({_KEY}, used)
 SELECT CAST(:service_id AS uuid), :type, CAST(:day AS date), CAST(:count AS integer) WHERE :limit >= :count
@@ -90,7 +109,7 @@ def lease_allowance(
         "share": SHARE,
         "lease_time": LEASE_TIME,
     }
-    return int(connection.execute(_LEASE, values).scalar() or 0)
+    return int(_LEASE.execute(connection, values).scalar() or 0)
 
 
 @measured
@@ -98,7 +117,7 @@ def return_allowance(
     connection: Connection, holder: UUID, service_id: UUID, notification_type: NotificationType, day: date, spent: int
 ) -> None:
     """Ends a process's lease, and gives back what it did not spend. Harmless to repeat."""
-    connection.execute(_RETURN, _key(service_id, notification_type, day) | {"holder": holder, "spent": spent})
+    _RETURN.execute(connection, _key(service_id, notification_type, day) | {"holder": holder, "spent": spent})
 
 
 @measured

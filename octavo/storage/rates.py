@@ -3,24 +3,29 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from octavo.domain.notification import KeyType
+from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
 
 # The bucket's own clock is the database's: processes need not agree on the time.
-_FULL = "least(CAST(:capacity AS double precision), b.tokens + greatest(0, {seconds}) * CAST(:capacity AS double precision) / 60)"
+_FULL = "least(:capacity, b.tokens + greatest(0, {seconds}) * :capacity / 60)"
 _SECONDS = "extract(epoch FROM clock_timestamp() - b.updated_at)"
 _TOKENS = _FULL.format(seconds=_SECONDS)
 _GRANT = f"CASE WHEN floor({_TOKENS}) >= :wanted THEN least(:block, floor({_TOKENS})) ELSE 0 END"
-_TAKE = text(f"""
+_TAKE = Prepared(
+    "take_tokens",
+    f"""
 INSERT INTO rate_buckets AS b (service_id, key_type, tokens, latest_block, updated_at)
-SELECT CAST(:service_id AS uuid), :key_type, CAST(:capacity AS double precision) - granted, granted, clock_timestamp()
+SELECT :service_id, :key_type, :capacity - granted, granted, clock_timestamp()
 FROM (SELECT CASE WHEN :capacity >= :wanted THEN least(:block, :capacity) ELSE 0 END AS granted) first
 ON CONFLICT (service_id, key_type) DO UPDATE
 SET tokens = {_TOKENS} - {_GRANT}, latest_block = {_GRANT}, updated_at = clock_timestamp()
 RETURNING latest_block, tokens
-""")  # noqa: S608 - of constants
+""",  # noqa: S608 - of constants
+    {"service_id": "uuid", "key_type": "text", "capacity": "double precision", "wanted": "integer", "block": "integer"},
+)
 LONGEST_WAIT = timedelta(minutes=1)
 
 
@@ -36,7 +41,7 @@ def take_tokens(
         "wanted": wanted,
         "block": max(block, wanted),
     }
-    row = connection.execute(_TAKE, values).one()
+    row = _TAKE.execute(connection, values).one()
     if row.latest_block or not per_minute:
         return row.latest_block, LONGEST_WAIT
     seconds = (min(wanted, per_minute) - row.tokens) * 60 / per_minute

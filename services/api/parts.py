@@ -51,7 +51,9 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     """The parts of the process, in the order in which they drain."""
     url = settings.database_url.get_secret_value()
     # Apart from the lookups, so that sending does not wait behind them.
-    directory_engine = engine(url, pool=DIRECTORY_CONNECTIONS, application="octavo-api-directory", ping=True)
+    directory_engine = engine(
+        url, pool=DIRECTORY_CONNECTIONS, application="octavo-api-directory", ping=True, one_by_one=True
+    )
     lookup_engine = engine(url, pool=settings.database_pool, application="octavo-api", ping=True)
     threads = ThreadPoolExecutor(settings.database_pool, thread_name_prefix="lookups")
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="beside"))
@@ -60,7 +62,9 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     directory = Directory(directory_engine)
     known = Known(directory)
     publisher = KafkaPublisher(settings.kafka_bootstrap, PUBLISHED, settings.security())
-    limits_engine = engine(url, pool=LIMIT_CONNECTIONS, application="octavo-api-limits", ping=True)
+    limits_engine = engine(
+        url, pool=LIMIT_CONNECTIONS, application="octavo-api-limits", ping=True, by_key=True, one_by_one=True
+    )
     limits_threads = ThreadPoolExecutor(LIMIT_CONNECTIONS, thread_name_prefix="limits")
     limits = LeasedLimits(Transactions(limits_engine, limits_threads), uuid4())
     sending = Sending(
