@@ -14,7 +14,7 @@ from octavo.messaging import Backlog
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
 from octavo.messaging.kafka.administration import create_topics
 from octavo.messaging.security import KafkaSecurity
-from octavo.v1.messages_pb2 import JobMessage, NotificationMessage
+from octavo.v1.messages_pb2 import JobMessage
 from tests.waiting import until
 
 
@@ -33,6 +33,18 @@ def waiting(kafka_bootstrap: str) -> Callable[[str], Backlog]:
     return read
 
 
+def handle(kafka_bootstrap: str, count: int) -> None:
+    """So many jobs are read and committed, as by their consumer."""
+    source = KafkaSource(kafka_bootstrap, topics.JOBS.group, [topics.JOBS.name])
+    deadline = time.monotonic() + 30
+    with closing(source):
+        read = 0
+        while read < count and time.monotonic() < deadline:
+            records = source.poll(0.5)
+            read += len(records)
+            source.commit({record.partition: record.offset + 1 for record in records})
+
+
 def test_tells_what_waits_while_nobody_consumes_and_that_nothing_does_once_it_is_committed(kafka_bootstrap, waiting):
     before = waiting(topics.JOBS.name)
     sink = KafkaSink(kafka_bootstrap)
@@ -43,31 +55,25 @@ def test_tells_what_waits_while_nobody_consumes_and_that_nothing_does_once_it_is
     assert seen.oldest
     assert datetime.now(UTC) - seen.oldest < timedelta(minutes=5)
 
-    source = KafkaSource(kafka_bootstrap, topics.JOBS.group, [topics.JOBS.name])
-    deadline = time.monotonic() + 30
-    with closing(source):
-        read = 0
-        while read < seen.records and time.monotonic() < deadline:
-            records = source.poll(0.5)
-            read += len(records)
-            source.commit({record.partition: record.offset + 1 for record in records})
+    handle(kafka_bootstrap, seen.records)
     sink.close()
     assert waiting(topics.JOBS.name) == Backlog(topics.JOBS.name, 0, None)
 
 
 def test_tells_the_age_of_what_goes_on_waiting_at_each_reading(kafka_bootstrap, waiting):
     sink = KafkaSink(kafka_bootstrap)
-    sink.publish([topics.to(topics.EMAIL, NotificationMessage(id=b"waits for ever"))])
+    sink.publish([topics.to(topics.JOBS, JobMessage(job_id=b"waits and waits."))])
     sink.close()
     with closing(KafkaBacklog(kafka_bootstrap, KafkaSecurity.plain())) as backlog:
 
         def oldest() -> datetime | None:
             with suppress(Unavailable):
-                return next(one.oldest for one in backlog.read() if one.topic == topics.EMAIL.name)
+                return next(one.oldest for one in backlog.read() if one.topic == topics.JOBS.name)
             return None
 
         first = until(oldest)
         assert [until(oldest) for _ in range(3)] == [first] * 3
+    handle(kafka_bootstrap, waiting(topics.JOBS.name).records)
 
 
 def test_counts_the_dead_letters(kafka_bootstrap, waiting):
