@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -70,11 +70,7 @@ def _persisting(running: Stack, known: Mapping[str, str], processes: int) -> flo
         ]
         # Only now: the first would be done before the second has begun.
         publish(running.kafka_bootstrap, DB_SMS, messages)
-        return course(
-            lambda: sum(total(metrics, PERSISTED) for _, metrics in started),
-            lambda: sum(cpu_seconds(pid) for pid, _ in started),
-            COUNT,
-        )[0]
+        return _rate(started, PERSISTED)
 
 
 def _sending(running: Stack, known: Mapping[str, str], processes: int) -> float:
@@ -92,11 +88,16 @@ def _sending(running: Stack, known: Mapping[str, str], processes: int) -> float:
             finally:
                 for pid, _ in started:
                     os.kill(pid, signal.SIGCONT)
-        return course(
-            lambda: sum(total(metrics, CALLS) for _, metrics in started),
-            lambda: sum(cpu_seconds(pid) for pid, _ in started),
-            COUNT,
-        )[0]
+        return _rate(started, CALLS)
+
+
+def _rate(started: Sequence[tuple[int, str]], counter: str) -> float:
+    """How many a second all of these processes get through together."""
+    return course(
+        lambda: sum(total(metrics, counter) for _, metrics in started),
+        lambda: sum(cpu_seconds(pid) for pid, _ in started),
+        COUNT,
+    )[0]
 
 
 def _partitions() -> Iterator[Figure]:

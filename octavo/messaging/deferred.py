@@ -13,6 +13,8 @@ from octavo.messaging.offsets import Offsets
 log = structlog.get_logger()
 
 COMMIT_SECONDS = 0.5
+SOON_SECONDS = 0.1
+"""For consumers that get through thousands a second: how much waits is read from what they committed."""
 FULL_SECONDS = 0.02
 """How long nothing is read when too many records are unfinished."""
 CLOSE_SECONDS = 25.0

@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any
 
 from octavo.config import DatabaseSettings, Settings, split
-from octavo.messaging.deferred import Deferred
+from octavo.messaging.deferred import SOON_SECONDS, Deferred
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
 from octavo.messaging.security import ConsumerConnection, KafkaConnection
@@ -23,8 +23,6 @@ from services.callbacks.handler import BATCH, HeldReceipts, Mover
 from services.callbacks.pace import Pace
 from services.callbacks.receiver import Receiver, ReceiverPart
 from services.callbacks.settings import ReceiverSettings
-
-COMMIT_SECONDS = 0.1
 
 
 def receiver(kafka: KafkaConnection, settings: ReceiverSettings) -> list[Part]:
@@ -69,7 +67,7 @@ def handler(kafka: ConsumerConnection, settings: DatabaseSettings) -> list[Part]
             session_seconds=kafka.consumer_session_seconds,
         )
         # A receipt that is handled again after a crash moves nothing.
-        Consumer(RECEIPTS, Deferred(source, BATCH, COMMIT_SECONDS, batch=BATCH), Mover(pool, pace).move, sink).run(stop)
+        Consumer(RECEIPTS, Deferred(source, BATCH, SOON_SECONDS, batch=BATCH), Mover(pool, pace).move, sink).run(stop)
 
     return [
         ThreadPart("handler", consume),

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from octavo import topics
 from octavo.audit.auditor import Auditor
 from octavo.faultpoint import Point, reach
-from octavo.messaging.deferred import Deferred
+from octavo.messaging.deferred import SOON_SECONDS, Deferred
 from octavo.messaging.kafka import KafkaBacklog, KafkaSink, KafkaSource
 from octavo.messaging.kafka.published import FinishedRecords
 from octavo.messaging.loop import Consumer
@@ -22,7 +22,6 @@ from services.persister.settings import PersisterSettings
 from services.persister.sweeps import SWEEPS, Sweeper
 from services.persister.watch import AuditWatch, RowWatch, TopicWatch
 
-COMMIT_SECONDS = 0.1
 AUDITED_BEFORE_START = timedelta(minutes=10)
 """How far back the audit of a new process begins: longer than it takes to replace one."""
 
@@ -39,7 +38,7 @@ def lane_part(lane: Lane, settings: PersisterSettings, pool: Engine) -> Part:
         session_seconds=settings.consumer_session_seconds,
     )
     # A commit for each batch would cost as much as the batch: what is handled again after a crash changes nothing.
-    source = Deferred(kafka, BATCH, COMMIT_SECONDS, batch=BATCH)
+    source = Deferred(kafka, BATCH, SOON_SECONDS, batch=BATCH)
     persister = Persister(pool, lane)
 
     def consume(stop: Event) -> None:
