@@ -1,9 +1,13 @@
-"""The daily allowance: blocks of it leased to processes, and reservations for CSV jobs. One statement changes one row.
+"""The daily allowance: blocks of it leased to processes, and reservations for CSV jobs. Nothing is counted.
 
-`used` is what was charged or is leased out; it never exceeds the limit, so what is accepted doesn't either. Nothing is counted.
+`used` is what was charged or is leased out; it never exceeds the limit, so what is accepted doesn't either. One statement takes
+or gives back the blocks of many services, and locks their rows in the order of their keys, as every other does.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -16,58 +20,106 @@ from octavo.telemetry.measured import measured
 LEASE_TIME = timedelta(days=2)
 """After so long a lease is forgotten. Its day has ended, so nothing of it is worth giving back."""
 
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A block that a process would like: about `wanted` of a day's allowance, or up to `largest` while many are left.
+
+    Never fewer than `least`.
+    """
+
+    service_id: UUID
+    type: NotificationType
+    day: date
+    limit: int
+    least: int
+    wanted: int
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A lease that ends, and what of it was spent."""
+
+    service_id: UUID
+    type: NotificationType
+    day: date
+    spent: int
+
+
 _KEY = "service_id, notification_type, day"
-_KEY_TYPES = {"service_id": "uuid", "type": "text", "day": "date"}
-# octavo.domain.limits.block_size, in SQL: what is left is known only once the row is locked.
-_BLOCK = "least({left}, greatest(:wanted, least(:largest, ({left}) / :share)))"
-_LEASE = Prepared(
-    "lease_allowance",
+_KEYS = {"service_ids": "uuid[]", "types": "text[]", "days": "date[]"}
+# A table is looked into by its ids, beside the join: so its plan reads these rows alone, however many there are.
+_OURS = "service_id = ANY(:service_ids) AND {table}.day = ANY(:days)"
+_SAME = "{a}.service_id = {b}.service_id AND {a}.notification_type = {b}.notification_type AND {a}.day = {b}.day"
+
+
+def _ours(table: str, other: str) -> str:
+    return f"{table}.{_OURS.format(table=table)} AND {_SAME.format(a=table, b=other)}"
+
+
+_FIRST = Prepared(
+    "begin_allowances",
     f"""
-WITH taken AS (
-    INSERT INTO daily_allowances AS a ({_KEY}, used, latest_block)
-    SELECT :service_id, :type, :day, block, block
-    FROM (SELECT {_BLOCK.format(left=":limit")} AS block) sized
-    WHERE :limit >= :least
-    ON CONFLICT ({_KEY}) DO UPDATE
-    SET used = a.used + {_BLOCK.format(left=":limit - a.used")},
-        latest_block = {_BLOCK.format(left=":limit - a.used")}
-    WHERE :limit - a.used >= :least
-    RETURNING latest_block
+INSERT INTO daily_allowances ({_KEY})
+SELECT * FROM unnest(:service_ids, :types, :days) AS i ({_KEY}) ORDER BY {_KEY}
+ON CONFLICT DO NOTHING
+""",  # noqa: S608 - of constants, as are the others
+    _KEYS,
+)
+# octavo.domain.limits.block_size, in SQL: what is left is known only once the row is locked.
+_LEASE = Prepared(
+    "lease_allowances",
+    f"""
+WITH locked AS (
+    SELECT i.*, i.most - a.used AS rest
+    FROM unnest(:service_ids, :types, :days, :limits, :leasts, :wanteds, :largests)
+        AS i ({_KEY}, most, least, wanted, largest), daily_allowances a
+    WHERE {_ours("a", "i")}
+    ORDER BY a.service_id, a.notification_type, a.day
+    FOR UPDATE OF a
+), sized AS (
+    SELECT {_KEY}, CASE WHEN rest >= least THEN least(rest, greatest(wanted, least(largest, rest / :share))) ELSE 0 END AS block
+    FROM locked
+), taken AS (
+    UPDATE daily_allowances a SET used = a.used + s.block, latest_block = s.block
+    FROM sized s WHERE s.block > 0 AND {_ours("a", "s")}
 ), leased AS (
     INSERT INTO allowance_leases AS l (holder, {_KEY}, held, expires_at)
-    SELECT :holder, :service_id, :type, :day, latest_block, now() + :lease_time
-    FROM taken
+    SELECT :holder, {_KEY}, block, now() + :lease_time FROM sized WHERE block > 0
     ON CONFLICT (holder, {_KEY}) DO UPDATE SET held = l.held + EXCLUDED.held, expires_at = EXCLUDED.expires_at
 )
-SELECT latest_block FROM taken
-""",  # noqa: S608 - of constants
-    _KEY_TYPES
+SELECT {_KEY}, block FROM sized
+""",  # noqa: S608
+    _KEYS
     | {
-        "holder": "uuid",
-        "limit": "integer",
-        "least": "integer",
-        "wanted": "integer",
-        "largest": "integer",
+        "limits": "integer[]",
+        "leasts": "integer[]",
+        "wanteds": "integer[]",
+        "largests": "integer[]",
         "share": "integer",
+        "holder": "uuid",
         "lease_time": "interval",
     },
 )
 # Without the lease's row nothing is given back: a repetition after a lost answer finds none. What is held counts, not what
 # the process believes to hold: a block whose grant was lost on its way goes back, too.
 _RETURN = Prepared(
-    "return_allowance",
-    """
+    "return_allowances",
+    f"""
 WITH ended AS (
-    DELETE FROM allowance_leases
-    WHERE holder = :holder AND service_id = :service_id AND notification_type = :type AND day = :day
-    RETURNING held
+    DELETE FROM allowance_leases l
+    USING unnest(:service_ids, :types, :days, :spents) AS i ({_KEY}, spent)
+    WHERE l.holder = :holder AND {_ours("l", "i")}
+    RETURNING l.service_id, l.notification_type, l.day, greatest(0, l.held - i.spent) AS rest
+), locked AS (
+    SELECT e.* FROM ended e, daily_allowances a WHERE {_ours("a", "e")}
+    ORDER BY a.service_id, a.notification_type, a.day
+    FOR UPDATE OF a
 )
-UPDATE daily_allowances a SET used = a.used - greatest(0, e.held - :spent)
-FROM ended e
-WHERE a.service_id = :service_id AND a.notification_type = :type AND a.day = :day
-RETURNING a.used
-""",
-    _KEY_TYPES | {"holder": "uuid", "spent": "integer"},
+UPDATE daily_allowances a SET used = a.used - r.rest FROM locked r WHERE {_ours("a", "r")}
+""",  # noqa: S608
+    _KEYS | {"spents": "integer[]", "holder": "uuid"},
 )
 _RESERVE = text(f"""
 INSERT INTO daily_allowances AS a ({_KEY}, used)
@@ -84,40 +136,31 @@ _FORGET_DAYS = text("DELETE FROM daily_allowances WHERE day < CAST(:before AS da
 
 
 @measured
-def lease_allowance(
-    connection: Connection,
-    holder: UUID,
-    service_id: UUID,
-    notification_type: NotificationType,
-    day: date,
-    *,
-    limit: int,
-    least: int,
-    wanted: int,
-    largest: int,
-) -> int:
-    """Leases a block of a day's allowance to a process: about `wanted` notifications, or up to `largest` while many are left.
-
-    Never fewer than `least`: 0 if so many are not left.
-    """
-    values = _key(service_id, notification_type, day) | {
-        "holder": holder,
-        "limit": limit,
-        "least": least,
-        "wanted": wanted,
-        "largest": largest,
+def lease_allowances(connection: Connection, holder: UUID, asked: Sequence[Wanted]) -> list[int]:
+    """Leases to a process what it asks for, no two of it of the same allowance: for each how many, 0 if not enough are left."""
+    values = _keys(asked) | {
+        "limits": [one.limit for one in asked],
+        "leasts": [one.least for one in asked],
+        "wanteds": [one.wanted for one in asked],
+        "largests": [one.largest for one in asked],
         "share": SHARE,
+        "holder": holder,
         "lease_time": LEASE_TIME,
     }
-    return int(_LEASE.execute(connection, values).scalar() or 0)
+    blocks = {tuple(row[:3]): int(row.block) for row in _LEASE.execute(connection, values)}
+    first = [one for one in asked if _row_of(one) not in blocks]
+    if first:
+        # Of their day. They are there from now on, so this ends.
+        _FIRST.execute(connection, _keys(first))
+        granted = lease_allowances(connection, holder, first)
+        blocks |= {_row_of(one): block for one, block in zip(first, granted, strict=True)}
+    return [blocks[_row_of(one)] for one in asked]
 
 
 @measured
-def return_allowance(
-    connection: Connection, holder: UUID, service_id: UUID, notification_type: NotificationType, day: date, spent: int
-) -> None:
-    """Ends a process's lease, and gives back what it did not spend. Harmless to repeat."""
-    _RETURN.execute(connection, _key(service_id, notification_type, day) | {"holder": holder, "spent": spent})
+def return_allowances(connection: Connection, holder: UUID, ended: Sequence[Ended]) -> None:
+    """Ends leases of a process, and gives back what it did not spend. Harmless to repeat."""
+    _RETURN.execute(connection, _keys(ended) | {"spents": [one.spent for one in ended], "holder": holder})
 
 
 @measured
@@ -150,3 +193,15 @@ def forget_leases(connection: Connection, today: date) -> int:
 
 def _key(service_id: UUID, notification_type: NotificationType, day: date) -> dict[str, object]:
     return {"service_id": service_id, "type": notification_type.value, "day": day}
+
+
+def _row_of(one: Wanted) -> tuple[Any, ...]:
+    return one.service_id, one.type.value, one.day
+
+
+def _keys(of: Sequence[Wanted] | Sequence[Ended]) -> dict[str, Any]:
+    return {
+        "service_ids": [str(one.service_id) for one in of],
+        "types": [one.type.value for one in of],
+        "days": [one.day for one in of],
+    }

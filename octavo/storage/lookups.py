@@ -1,6 +1,6 @@
 """Finding notifications again: one by its id, a page of many, and what a repeated call has made before."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,9 +34,11 @@ _MOVES = text(
 )
 _FIND_ACCEPTED = text("SELECT content_hash, template_id, template_version FROM notifications WHERE id = :id")
 _PRESENT = text("SELECT id, service_id FROM notifications WHERE id = ANY(CAST(:ids AS uuid[]))")
-_IS_GUEST = text(
-    "SELECT EXISTS (SELECT FROM guests WHERE service_id = :service_id AND recipient_hash = :recipient_hash)"
-)
+_GUESTS = text("""
+SELECT g.service_id, g.recipient_hash
+FROM unnest(CAST(:services AS uuid[]), CAST(:hashes AS bytea[])) AS asked (service_id, recipient_hash)
+JOIN guests g ON g.service_id = asked.service_id AND g.recipient_hash = asked.recipient_hash
+""")
 MOST_SEALED_BYTES = 8_000_000
 """What is sealed on one page, about."""
 
@@ -111,12 +113,12 @@ def which_are_there(engine: Engine, ids: Sequence[UUID]) -> set[tuple[UUID, UUID
 
 
 @measured
-def is_guest(engine: Engine, service_id: UUID, recipient_hash: bytes) -> bool:
-    """Whether a recipient is on a service's guest list. Raises Unavailable if that can't be told."""
+def which_are_guests(engine: Engine, asked: Collection[tuple[UUID, bytes]]) -> dict[tuple[UUID, bytes], bool]:
+    """Of recipients, by service and hash, which are on the service's guest list. Raises Unavailable if that can't be told."""
+    values = {"services": [str(service_id) for service_id, _ in asked], "hashes": [hashed for _, hashed in asked]}
     with transaction(engine) as connection:
-        return bool(
-            connection.execute(_IS_GUEST, {"service_id": service_id, "recipient_hash": recipient_hash}).scalar()
-        )
+        there = {(row.service_id, bytes(row.recipient_hash)) for row in connection.execute(_GUESTS, values)}
+    return {one: one in there for one in asked}
 
 
 def _conditions(wanted: Filter) -> tuple[list[str], dict[str, Any]]:

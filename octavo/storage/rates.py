@@ -1,48 +1,100 @@
-"""The token buckets of services, shared by all processes: tokens are taken in small blocks, one statement for a block."""
+"""The token buckets of services, shared by all processes: one statement takes small blocks of many."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from octavo.domain.notification import KeyType
 from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
 
-# The bucket's own clock is the database's: processes need not agree on the time.
-_FULL = "least(:capacity, b.tokens + greatest(0, {seconds}) * :capacity / 60)"
-_SECONDS = "extract(epoch FROM clock_timestamp() - b.updated_at)"
-_TOKENS = _FULL.format(seconds=_SECONDS)
-_GRANT = f"CASE WHEN floor({_TOKENS}) >= :wanted THEN least(:block, floor({_TOKENS})) ELSE 0 END"
-_TAKE = Prepared(
-    "take_tokens",
-    f"""
-INSERT INTO rate_buckets AS b (service_id, key_type, tokens, latest_block, updated_at)
-SELECT :service_id, :key_type, :capacity - granted, granted, clock_timestamp()
-FROM (SELECT CASE WHEN :capacity >= :wanted THEN least(:block, :capacity) ELSE 0 END AS granted) first
-ON CONFLICT (service_id, key_type) DO UPDATE
-SET tokens = {_TOKENS} - {_GRANT}, latest_block = {_GRANT}, updated_at = clock_timestamp()
-RETURNING latest_block, tokens
-""",  # noqa: S608 - of constants
-    {"service_id": "uuid", "key_type": "text", "capacity": "double precision", "wanted": "integer", "block": "integer"},
-)
 LONGEST_WAIT = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Up to `block` tokens of a service and kind of key, or none if there are fewer than `wanted`."""
+
+    service_id: UUID
+    key_type: KeyType
+    per_minute: int
+    wanted: int
+    block: int
+
+
+_KEYS = {"service_ids": "uuid[]", "key_types": "text[]", "capacities": "double precision[]"}
+_SAME = "b.service_id = ANY(:service_ids) AND b.service_id = {0}.service_id AND b.key_type = {0}.key_type"
+_FIRST = Prepared(
+    "begin_buckets",
+    """
+INSERT INTO rate_buckets (service_id, key_type, tokens, updated_at)
+SELECT service_id, key_type, capacity, clock_timestamp()
+FROM unnest(:service_ids, :key_types, :capacities) AS i (service_id, key_type, capacity) ORDER BY service_id, key_type
+ON CONFLICT DO NOTHING
+""",
+    _KEYS,
+)
+# The bucket's own clock is the database's: processes need not agree on the time. It is read once the row is locked.
+_TAKE = Prepared(
+    "take_tokens",
+    f"""
+WITH locked AS (
+    SELECT i.*, b.tokens, b.updated_at
+    FROM unnest(:service_ids, :key_types, :capacities, :wanteds, :blocks)
+        AS i (service_id, key_type, capacity, wanted, block), rate_buckets b
+    WHERE {_SAME.format("i")}
+    ORDER BY b.service_id, b.key_type
+    FOR UPDATE OF b
+), timed AS (
+    SELECT *, clock_timestamp() AS at FROM locked
+), refilled AS (
+    SELECT *, least(capacity, tokens + greatest(0, extract(epoch FROM at - updated_at)) * capacity / 60) AS filled FROM timed
+), granted AS (
+    SELECT service_id, key_type, at, filled,
+        CASE WHEN floor(filled) >= wanted THEN least(block, floor(filled)) ELSE 0 END AS tokens
+    FROM refilled
+), taken AS (
+    UPDATE rate_buckets b SET tokens = g.filled - g.tokens, latest_block = g.tokens, updated_at = g.at
+    FROM granted g WHERE {_SAME.format("g")}
+)
+SELECT service_id, key_type, CAST(tokens AS integer) AS granted, filled - tokens AS rest FROM granted
+""",  # noqa: S608 - of constants
+    _KEYS | {"wanteds": "integer[]", "blocks": "integer[]"},
+)
+
+
 @measured
-def take_tokens(
-    connection: Connection, service_id: UUID, key_type: KeyType, *, per_minute: int, wanted: int, block: int
-) -> tuple[int, timedelta]:
-    """Takes up to `block` tokens, or none if there are fewer than `wanted`; and how long until there are."""
-    values = {
-        "service_id": service_id,
-        "key_type": key_type.value,
-        "capacity": per_minute,
-        "wanted": wanted,
-        "block": max(block, wanted),
+def take_tokens(connection: Connection, asked: Sequence[Tokens]) -> list[tuple[int, timedelta]]:
+    """Takes tokens, no two times of the same bucket: for each how many, and how long until there are as many as wanted."""
+    rows = {(row.service_id, row.key_type): row for row in _run(connection, asked)}
+    if first := [one for one in asked if (one.service_id, one.key_type.value) not in rows]:
+        _FIRST.execute(connection, _keys(first))
+        rows |= {(row.service_id, row.key_type): row for row in _run(connection, first)}
+    return [_answer(one, rows[one.service_id, one.key_type.value]) for one in asked]
+
+
+def _run(connection: Connection, asked: Sequence[Tokens]) -> Sequence[Row[Any]]:
+    values = _keys(asked) | {
+        "wanteds": [one.wanted for one in asked],
+        "blocks": [max(one.block, one.wanted) for one in asked],
     }
-    row = _TAKE.execute(connection, values).one()
-    if row.latest_block or not per_minute:
-        return row.latest_block, LONGEST_WAIT
-    seconds = (min(wanted, per_minute) - row.tokens) * 60 / per_minute
+    return _TAKE.execute(connection, values).all()
+
+
+def _keys(of: Sequence[Tokens]) -> dict[str, Any]:
+    return {
+        "service_ids": [str(one.service_id) for one in of],
+        "key_types": [one.key_type.value for one in of],
+        "capacities": [float(one.per_minute) for one in of],
+    }
+
+
+def _answer(asked: Tokens, row: Row[Any]) -> tuple[int, timedelta]:
+    if row.granted or not asked.per_minute:
+        return row.granted, LONGEST_WAIT
+    seconds = (min(asked.wanted, asked.per_minute) - row.rest) * 60 / asked.per_minute
     return 0, min(LONGEST_WAIT, timedelta(seconds=max(0.001, seconds)))

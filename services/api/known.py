@@ -1,20 +1,22 @@
 """The directory of services, keys and templates, asked from the event loop without blocking it.
 
-A value is refreshed beside the calls before it gets too old, so that none waits. While PostgreSQL is away or stands still,
-what is known goes on being used.
+A value is refreshed beside the calls before it gets too old, so that none waits; what many calls miss is loaded together.
+While PostgreSQL is away or stands still, what is known goes on being used.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from octavo.domain.errors import Unavailable
-from octavo.storage.directory import ApiKey, Cache, Directory, Nothing, Service, TemplateHead, TemplateVersion
+from octavo.storage.cache import Cache
+from octavo.storage.directory import ApiKey, Directory, Nothing, Service, TemplateHead, TemplateVersion
 from services.api.following.question import within
+from services.api.gathered import Gathered
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 AHEAD = 0.6
@@ -31,6 +33,7 @@ class Known:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="directory")
+        self._gathered: dict[int, Gathered[Any, Any]] = {}
         self._loading: dict[tuple[int, Any], asyncio.Future[Any]] = {}
 
     async def service(self, service_id: UUID) -> Service | None:
@@ -53,38 +56,44 @@ class Known:
         return await self.get(self._directory.versions, (template_id, version))
 
     async def get(self, cache: Cache[K, V], key: K) -> V:
-        """A value of one of the caches. Raises Unavailable if it is not known and can't be loaded in time."""
+        """A value of one of the caches.
+
+        Raises KeyError if there is none, Unavailable if it is not known and can't be loaded in time.
+        """
         entry = cache.aged(key)
         if entry is not None and entry[0] <= cache.fresh_seconds * AHEAD:
             return entry[1]
         loading = self._loading.get((id(cache), key)) or self._load(cache, key)
         if entry is None:
-            return cast("V", await within(loading, FIRST_WAIT_SECONDS))
+            loaded = await within(loading, FIRST_WAIT_SECONDS)
+            if loaded is None:
+                raise KeyError(key)
+            return cast("V", loaded)
         age, value = entry
         if age <= cache.fresh_seconds:
             return value
         try:
-            return cast("V", await within(loading, STALE_WAIT_SECONDS))
+            loaded = await within(loading, STALE_WAIT_SECONDS)
         except Unavailable:
             # Used as if it were new, so that a database that stands still costs one wait in a while, not one a call.
             cache.put(key, value)
             return value
+        return value if loaded is None else cast("V", loaded)
 
     def close(self) -> None:
         """Lets the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, cache: Cache[K, V], key: K) -> asyncio.Future[Any]:
+        gathered = self._gathered.get(id(cache))
+        if gathered is None:
+
+            async def refresh(keys: Sequence[K]) -> Sequence[V | None]:
+                loaded = await asyncio.get_running_loop().run_in_executor(self._threads, cache.refresh, keys)
+                return [loaded.get(key) for key in keys]
+
+            gathered = self._gathered[id(cache)] = Gathered(refresh)
         place = (id(cache), key)
-        loading = asyncio.get_running_loop().run_in_executor(
-            self._threads, cast("Callable[[K], V]", cache.refresh), key
-        )
-        self._loading[place] = loading
-
-        def ended(done: asyncio.Future[Any]) -> None:
-            self._loading.pop(place, None)
-            # Looked at, so that nobody complains of an error that no call waited for.
-            _ = done.cancelled() or done.exception()
-
-        loading.add_done_callback(ended)
+        loading = self._loading[place] = gathered.ask(key)
+        loading.add_done_callback(lambda _done: self._loading.pop(place, None))
         return loading

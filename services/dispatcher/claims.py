@@ -88,6 +88,7 @@ class Claims:
         self, batch: Sequence[Received[NotificationMessage]], headers: Mapping[bytes, Headers]
     ) -> Sequence[Outgoing]:
         # Rendered first: what can't be opened must not be claimed, and a claim's lease is for the call alone.
+        self._composer.prepare([received.message for received in batch])
         composed: dict[UUID, tuple[Received[NotificationMessage], Content]] = {}
         for received in batch:
             composed.setdefault(_id_of(received.message), (received, self._compose(received.message)))

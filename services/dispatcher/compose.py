@@ -1,5 +1,7 @@
 """What goes to a provider: a notification opened and rendered, with the sender and reply-to address of its service."""
 
+from collections.abc import Collection
+from contextlib import suppress
 from uuid import UUID
 
 from octavo.crypto import Sealer, personalisation_of
@@ -21,6 +23,15 @@ class Composer:
         self._directory = directory
         self._region = default_region
         self._sender = default_sms_sender
+
+    def prepare(self, messages: Collection[NotificationMessage]) -> None:
+        """Asks the database once for the services and templates of all of these, as far as they are not known."""
+        with suppress(ValueError):
+            # What names none by an id is told by `compose`.
+            self._directory.services.have({UUID(bytes=message.service_id) for message in messages})
+            self._directory.versions.have(
+                {(UUID(bytes=message.template_id), message.template_version) for message in messages}
+            )
 
     def compose(self, message: NotificationMessage) -> TextMessage | EmailMessage:
         """The message for a provider.

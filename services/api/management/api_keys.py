@@ -84,7 +84,7 @@ class ApiKeyServicer:
 
     def _renew(self, key_id: UUID) -> None:
         with suppress(Unavailable):
-            self._directory.keys.refresh(key_id)
+            self._directory.keys.refresh([key_id])
 
 
 def _shown(row: Row[Any]) -> pb.ApiKey:

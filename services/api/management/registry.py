@@ -114,7 +114,7 @@ class RegistryServicer:
     def _renew(self, service_id: UUID) -> None:
         """Here the change is in force at once; other processes see it when what they know gets old."""
         with suppress(Unavailable):
-            self._directory.services.refresh(service_id)
+            self._directory.services.refresh([service_id])
 
 
 def _shown(row: Row[Any]) -> pb.Service:

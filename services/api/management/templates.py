@@ -155,7 +155,7 @@ class TemplateServicer:
     def _renew(self, template_id: UUID) -> None:
         """Here the change is in force at once; other processes see it when what they know gets old."""
         with suppress(Unavailable):
-            self._directory.templates.refresh(template_id)
+            self._directory.templates.refresh([template_id])
 
 
 def _owner(request: _Owned) -> UUID:

@@ -1,22 +1,20 @@
 """What a process holds of a daily allowance: leased beside the calls, spent from memory, given back when idle."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 from datetime import date
 from time import monotonic
 from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection
 
 from octavo.domain.errors import Reason, Unavailable
 from octavo.domain.limits import Lease
 from octavo.domain.notification import NotificationType
-from octavo.storage.allowances import lease_allowance, return_allowance
-from octavo.storage.engine import probe
+from octavo.storage.allowances import Ended, Wanted
 from octavo.telemetry import metrics
 from services.api.following.question import Question, within
-from services.api.transactions import Transactions
+from services.api.sending.ledger import Ledger
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -35,13 +33,12 @@ class Allowance:
     """One service's daily allowance for one type, as far as this process holds it."""
 
     __slots__ = (
-        "_away_until", "_hoped", "_question", "_refused_least", "_refused_until", "_work", "holder", "kind", "largest",
+        "_away_until", "_hoped", "_ledger", "_question", "_refused_least", "_refused_until", "kind", "largest",
         "lease", "limit", "service_id",
     )  # fmt: skip
 
-    def __init__(self, work: Transactions, holder: UUID, service_id: UUID, kind: NotificationType) -> None:
-        self._work = work
-        self.holder = holder
+    def __init__(self, ledger: Ledger, service_id: UUID, kind: NotificationType) -> None:
+        self._ledger = ledger
         self.service_id = service_id
         self.kind = kind
         self.lease = Lease(date.min)
@@ -115,18 +112,15 @@ class Allowance:
 
     async def _fetch(self, least: int) -> None:
         """Leases at least so many more, or notes that they are not left."""
-        lease, limit, wanted, largest = self.lease, self.limit, max(least, self._hoped - self.lease.left), self.largest
-
-        def take(connection: Connection) -> int:
-            return lease_allowance(
-                connection, self.holder, self.service_id, self.kind, lease.day,
-                limit=limit, least=least, wanted=wanted, largest=largest,
-            )  # fmt: skip
-
+        lease = self.lease
+        wanted = Wanted(
+            self.service_id, self.kind, lease.day,
+            limit=self.limit, least=least, wanted=max(least, self._hoped - lease.left), largest=self.largest,
+        )  # fmt: skip
         # Should the answer be lost, the lease may be there nevertheless, and has to end.
         before, lease.block = lease.block, lease.block or 1
         try:
-            granted = await self._asked(take)
+            granted = await self._asked(self._ledger.lease(wanted))
         except Unavailable:
             metrics.LEASING.labels(self.kind, "failed").inc()
             raise
@@ -149,22 +143,18 @@ class Allowance:
     async def _give_back(self, *, only_idle: bool) -> None:
         """Ends the lease. Raises Unavailable if that is not certain."""
         # If not even this is answered, certainly nothing was given back, and what is left stays in hand.
-        await self._asked(probe)
+        await self._asked(self._ledger.probe())
         lease = self.lease
         if only_idle and not lease.idle(monotonic()):
             return
         spent = lease.empty()
-
-        def end(connection: Connection) -> None:
-            return_allowance(connection, self.holder, self.service_id, self.kind, lease.day, spent)
-
         # If this is not answered, others may have it: what was left is spent no more, and given back again later.
-        await self._asked(end)
+        await self._asked(self._ledger.end(Ended(self.service_id, self.kind, lease.day, spent)))
         self.lease = Lease(lease.day)
 
-    async def _asked(self, work: Callable[[Connection], T]) -> T:
+    async def _asked(self, answer: Awaitable[T]) -> T:
         try:
-            return await self._work.run(work)
+            return await answer
         except Unavailable:
             self._away_until = monotonic() + AWAY_SECONDS
             raise

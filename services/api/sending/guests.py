@@ -1,13 +1,14 @@
 """Whom trial services and team keys may write to."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from octavo.domain.errors import Forbidden, Reason
 from octavo.domain.notification import NotificationType
-from octavo.storage.directory import FRESH_SECONDS, Cache
-from octavo.storage.lookups import is_guest
+from octavo.storage.cache import FRESH_SECONDS, Cache
+from octavo.storage.lookups import which_are_guests
 from services.api.known import Known
 from services.api.sending.accept import Wish
 
@@ -17,7 +18,7 @@ class Guests:
 
     def __init__(self, engine: Engine, known: Known, fresh_seconds: float = FRESH_SECONDS) -> None:
         self._known = known
-        self._cache: Cache[tuple[UUID, bytes], bool] = Cache(lambda key: is_guest(engine, *key), fresh_seconds)
+        self._cache: Cache[tuple[UUID, bytes], bool] = Cache(partial(which_are_guests, engine), fresh_seconds)
 
     async def check(self, service_id: UUID, wish: Wish) -> None:
         """Raises Forbidden unless the recipient is on the list; Unavailable if that can't be told."""

@@ -18,6 +18,7 @@ from octavo.storage.directory import Service
 from octavo.telemetry import metrics
 from octavo.telemetry.zero import at_zero
 from services.api.sending.allowance import RESULTS, Allowance
+from services.api.sending.ledger import Ledger
 from services.api.sending.rate import Rate
 from services.api.transactions import Transactions
 
@@ -34,9 +35,9 @@ class _Account:
 
     __slots__ = ("allowances", "rates", "used_at")
 
-    def __init__(self, work: Transactions, holder: UUID, service_id: UUID) -> None:
-        self.allowances = {kind: Allowance(work, holder, service_id, kind) for kind in NotificationType}
-        self.rates = {kind: Rate(work, service_id, kind) for kind in KeyType}
+    def __init__(self, ledger: Ledger, service_id: UUID) -> None:
+        self.allowances = {kind: Allowance(ledger, service_id, kind) for kind in NotificationType}
+        self.rates = {kind: Rate(ledger, service_id, kind) for kind in KeyType}
         self.used_at = monotonic()
 
 
@@ -46,8 +47,7 @@ class LeasedLimits:
     name = "limits"
 
     def __init__(self, work: Transactions, holder: UUID) -> None:
-        self._work = work
-        self._holder = holder
+        self._ledger = Ledger(work, holder)
         # By the integer of the service's id: its hash costs nothing, a UUID's a call.
         self._accounts: dict[int, _Account] = {}
         self._idle: asyncio.Task[None] | None = None
@@ -97,7 +97,7 @@ class LeasedLimits:
         """
         account = self._accounts.get(service.id.int)
         if account is None:
-            account = self._accounts[service.id.int] = _Account(self._work, self._holder, service.id)
+            account = self._accounts[service.id.int] = _Account(self._ledger, service.id)
         seconds = account.used_at = monotonic()
         rate = account.rates[key_type]
         if not rate.spend(count, seconds):

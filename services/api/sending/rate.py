@@ -7,9 +7,9 @@ from uuid import UUID
 from octavo.domain.errors import Unavailable
 from octavo.domain.limits import Bucket, TokenBucket
 from octavo.domain.notification import KeyType
-from octavo.storage.rates import take_tokens
+from octavo.storage.rates import Tokens
 from services.api.following.question import Question, within
-from services.api.transactions import Transactions
+from services.api.sending.ledger import Ledger
 
 TOKEN_SECONDS = 2.0
 """Tokens that were taken longer ago than this lapse: the bucket has refilled since."""
@@ -24,12 +24,12 @@ class Rate:
     """The rate of one service and kind of key, as far as this process holds tokens of it."""
 
     __slots__ = (
-        "_again_at", "_away_until", "_hoped", "_own", "_question", "_refused_until", "_taken_at", "_work", "key_type", "left",
+        "_again_at", "_away_until", "_hoped", "_ledger", "_own", "_question", "_refused_until", "_taken_at", "key_type", "left",
         "service_id",
     )  # fmt: skip
 
-    def __init__(self, work: Transactions, service_id: UUID, key_type: KeyType) -> None:
-        self._work = work
+    def __init__(self, ledger: Ledger, service_id: UUID, key_type: KeyType) -> None:
+        self._ledger = ledger
         self.service_id = service_id
         self.key_type = key_type
         self.left = 0
@@ -76,10 +76,8 @@ class Rate:
         least = count - self.left
         # A second's worth at once: the rate is never exceeded, and at most so much lapses in a process that falls idle.
         block = max(self._hoped - self.left, per_minute // 60)
-        granted, wait = await self._work.run(
-            lambda connection: take_tokens(
-                connection, self.service_id, self.key_type, per_minute=per_minute, wanted=least, block=block
-            )
+        granted, wait = await self._ledger.take(
+            Tokens(self.service_id, self.key_type, per_minute=per_minute, wanted=least, block=block)
         )
         self._own = None
         self._note(granted, wait)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine, event, text
 
-from octavo.domain.errors import LimitExceeded, Reason, Unavailable
+from octavo.domain.errors import LimitExceeded, Malformed, Reason, Unavailable
 from octavo.domain.limits import Lease, retry_after_midnight
 from octavo.domain.notification import KeyType, NotificationType
-from octavo.storage.allowances import forget_leases, lease_allowance, reserve, return_allowance, unreserve
+from octavo.storage.allowances import (
+    Ended,
+    Wanted,
+    forget_leases,
+    lease_allowances,
+    reserve,
+    return_allowances,
+    unreserve,
+)
 from octavo.storage.directory import Service
 from octavo.storage.engine import engine as make_engine
 from octavo.storage.errors import transaction
@@ -118,15 +126,13 @@ class Leasing(RuleBasedStateMachine):
 
     def _lease(self, process: int, least: int, wanted: int) -> int:
         with transaction(self.engine) as connection:
-            return lease_allowance(
-                connection, self.holders[process], self.service, SMS, TODAY,
-                limit=self.LIMIT, least=least, wanted=wanted, largest=50,
-            )  # fmt: skip
+            wish = Wanted(self.service, SMS, TODAY, limit=self.LIMIT, least=least, wanted=wanted, largest=50)
+            return lease_allowances(connection, self.holders[process], [wish])[0]
 
     def _return(self, process: int) -> None:
         with transaction(self.engine) as connection:
             spent = self.leases[process].empty()
-            return_allowance(connection, self.holders[process], self.service, SMS, TODAY, spent)
+            return_allowances(connection, self.holders[process], [Ended(self.service, SMS, TODAY, spent)])
 
     @rule(process=st.integers(0, 2), count=st.integers(1, 20), more=st.integers(0, 20))
     def call(self, process, count, more):
@@ -236,6 +242,45 @@ async def test_three_processes_accept_exactly_the_limit(engine, new_service, pro
     assert total == 300
     assert not await accepted(three[0], service)
     assert used(engine, service) == 300
+
+
+async def test_processes_lease_and_give_back_for_many_services_at_once(engine, new_service, processes):
+    services = [new_service(limit=40) for _ in range(30)]
+    three = await processes(3)
+
+    async def demand(limits: LeasedLimits, order: list[Service]) -> list[UUID]:
+        # In orders of their own, so that each waits for rows that another has.
+        results = await asyncio.gather(*(accepted(limits, service) for service in order for _ in range(20)))
+        return [service.id for service, one in zip(order * 20, sorted(results, reverse=True), strict=True) if one]
+
+    got = await asyncio.gather(
+        *(demand(one, services[at:] + services[:at]) for one, at in zip(three, (0, 10, 20), strict=True))
+    )
+    assert sum(map(len, got)) <= 30 * 40
+    await until(lambda: not any(one.holds for one in three), 5)
+    assert sum(used(engine, service) for service in services) == sum(map(len, got))
+    assert all(used(engine, service) <= 40 for service in services)
+
+
+async def test_what_many_services_ask_for_at_once_takes_few_statements(engine, new_service, processes):
+    services = [new_service() for _ in range(200)]
+    [limits] = await processes(1)
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert all(await asyncio.gather(*(accepted(limits, service) for service in services)))
+    await until(lambda: not limits.holds, 5)
+    # Of each kind two or three: the first comes alone, and a day's first lease takes three.
+    assert len([one for one in statements if one.startswith("EXECUTE")]) <= 20
+    assert sum(used(engine, service) for service in services) == 200
+
+
+async def test_one_service_that_the_database_refuses_fails_by_itself(engine, new_service, processes):
+    services = [new_service() for _ in range(5)]
+    gone = replace(services[0], id=uuid4())
+    [limits] = await processes(1)
+    results = await asyncio.gather(*(accepted(limits, one) for one in [gone, *services]), return_exceptions=True)
+    assert isinstance(results[0], Malformed)
+    assert results[1:] == [True] * 5
 
 
 async def test_simultaneous_calls_share_one_lease(engine, new_service, processes):
@@ -376,9 +421,8 @@ async def test_without_the_database_it_goes_on_with_what_it_holds(engine, new_se
 def test_leases_of_dead_processes_are_forgotten_with_their_day(engine, new_service):
     service = new_service()
     with transaction(engine) as connection:
-        block = lease_allowance(
-            connection, uuid4(), service.id, SMS, TODAY, limit=1_000, least=1, wanted=1, largest=100
-        )
+        wish = Wanted(service.id, SMS, TODAY, limit=1_000, least=1, wanted=1, largest=100)
+        [block] = lease_allowances(connection, uuid4(), [wish])
         connection.execute(text("UPDATE allowance_leases SET expires_at = now() - interval '1 second'"))
         assert forget_leases(connection, TODAY) == block
         assert forget_leases(connection, TODAY) == 0

@@ -2,16 +2,19 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event, exc
 from structlog.testing import capture_logs
 
+from octavo import seed
 from octavo.domain.notification import Status
 from octavo.domain.outcome import Accepted, Permanent, Temporary, Uncertain
 from octavo.messaging.memory import Broker
 from octavo.providers import TextMessage
 from octavo.storage import due, send
+from octavo.storage.errors import transaction
 from services.dispatcher import claims
 from services.dispatcher.outcomes import Ended
 from tests.integration.dispatcher.conftest import Bench, uuid_of
@@ -52,6 +55,22 @@ def test_two_dispatchers_claim_each_notification_once(engine, known):
         list(threads.map(Bench.step, benches))
     claimed = [one.id for bench in benches for one in bench.claimed]
     assert sorted(claimed) == sorted(map(uuid_of, messages))
+
+
+def test_the_services_and_templates_of_a_batch_are_asked_for_once(engine, bench):
+    with transaction(engine) as connection:
+        services = [seed.seed(connection, f"Service {number}") for number in range(20)]
+    messages = [
+        bench.message(service_id=UUID(each["service_id"]).bytes, template_id=UUID(each["sms_template_id"]).bytes)
+        for each in services
+    ]
+    bench.arrives(*messages)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    bench.step()
+    assert len(bench.claimed) == 20
+    assert len([one for one in asked if "FROM services" in one]) == 1
+    assert len([one for one in asked if "template_versions" in one]) == 1
 
 
 @pytest.mark.parametrize(

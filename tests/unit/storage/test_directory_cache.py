@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from octavo.domain.errors import Unavailable
-from octavo.storage.directory import Cache
+from octavo.storage.cache import Cache
 
 
 class Database:
@@ -13,11 +13,11 @@ class Database:
         self.away = False
         self.value = "first"
 
-    def load(self, key):
+    def load(self, keys):
         self.loads += 1
         if self.away:
             raise Unavailable("away")
-        return f"{self.value} {key}"
+        return {key: f"{self.value} {key}" for key in keys if key != "none"}
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_many_that_ask_at_once_cost_one_load():
     loads = []
     ready = threading.Barrier(8)
 
-    def load(key):
-        loads.append(key)
-        return key
+    def load(keys):
+        loads.extend(keys)
+        return {key: key for key in keys}
 
     cache = Cache(load)
 
@@ -77,3 +77,31 @@ def test_many_that_ask_at_once_cost_one_load():
         asked = [pool.submit(ask) for _ in range(8)]
         assert [future.result(timeout=10) for future in asked] == ["a"] * 8
     assert loads == ["a"]
+
+
+def test_loads_many_in_one_round_trip_and_only_what_it_does_not_know(database):
+    cache = Cache(database.load)
+    cache.get("a")
+    cache.have("abc")
+    assert [cache.fresh(key) for key in "abc"] == ["first a", "first b", "first c"]
+    assert database.loads == 2
+    cache.have("abc")
+    assert database.loads == 2
+
+
+def test_says_that_there_is_none(database):
+    with pytest.raises(KeyError):
+        Cache(database.load).get("none")
+
+
+def test_keeps_what_it_knows_of_many_if_another_is_not_known(database):
+    cache = Cache(database.load, fresh_seconds=0.2)
+    cache.get("a")
+    database.away = True
+    assert cache.refresh(["a"]) == {"a": "first a"}
+    with pytest.raises(Unavailable):
+        cache.refresh(["a", "b"])
+    assert cache.get("a") == "first a"
+    cache.have("ab")
+    with pytest.raises(Unavailable):
+        cache.get("b")
