@@ -31,7 +31,7 @@ WORKERS_OF_FILES = (
     ("persister", "--roles", "jobs"),
     ("dispatcher", "--topics", "sms"),
 )
-NICENESS = "10"
+NICENESS = "19"
 """Of the workers of files, as all lanes share two cores here (docs/capacity.md)."""
 
 

@@ -5,7 +5,6 @@
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 import threading
@@ -21,6 +20,7 @@ from octavo import faultpoint
 from octavo.config import OpsSettings
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.loading import EXIT_MISCONFIGURED, Misconfigured, report
+from octavo.niceness import be_nice
 from octavo.telemetry import logs, statsd, traces
 from octavo.telemetry.exposition import exposition
 
@@ -122,7 +122,7 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
     """
     logs.configure(service, settings.log_format, settings.log_level)
     faultpoint.arm(settings.faultpoint)
-    os.nice(settings.niceness)
+    be_nice(settings.niceness)
     # When a series began doubles the scrape, and nobody asks for it.
     disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
     statsd.start(settings.statsd_address)
