@@ -24,11 +24,14 @@ from octavo.topics import M, Outgoing, Topic
 log = structlog.get_logger()
 
 MANY = 100
-"""Records that are worth a batch. After a smaller one the consumer pauses for as long as it took.
+"""Records that are worth a batch. After a smaller one that was there already when it was asked for, the consumer pauses for as
+long as it took.
 
 A batch costs all that it touches as much as some tens of records, so that under load fewer and larger ones serve all sooner. What
-comes alone does not wait.
+comes alone does not wait, nor does what comes after it.
 """
+AT_ONCE_SECONDS = 0.001
+"""Records that come within this were there already: they came during the batch before."""
 LONGEST_PAUSE_SECONDS = 0.02
 _HOLD_SECONDS = 0.5
 
@@ -89,6 +92,7 @@ class Consumer(Generic[M]):
 
     def step(self, stop: Event) -> None:
         """One batch, to its end; or left uncommitted, when told to stop while something is unavailable."""
+        asked = monotonic()
         try:
             records = self._patient((), stop)(self.source.poll, self.poll_seconds)
         except Unavailable:
@@ -110,7 +114,7 @@ class Consumer(Generic[M]):
             log.warning("stopped while something was unavailable", topic=self.topic.name, uncommitted=len(records))
         else:
             metrics.CONSUMED.labels(self.topic.name).inc(len(records))
-            if len(records) < MANY:
+            if len(records) < MANY and begun - asked < AT_ONCE_SECONDS:
                 stop.wait(min(monotonic() - begun, LONGEST_PAUSE_SECONDS))
 
     def _patient(self, received: Sequence[Received[M]], stop: Event) -> Retrying:

@@ -25,7 +25,7 @@ from octavo.topics import Outgoing
 from octavo.v1.messages_pb2 import NotificationMessage
 from services.dispatcher.compose import Composer
 
-BATCH = 250
+BATCH = 120
 Content = TextMessage | EmailMessage | Permanent
 """What goes to a provider; or why it can't be made."""
 

@@ -25,7 +25,7 @@ from services.dispatcher.outcomes import Ended, recorded, tell
 
 log = structlog.get_logger()
 
-BATCH = 500
+BATCH = 200
 GATHER_SECONDS = 0.02
 """How long a batch grows: nobody waits for it, and the database is spared."""
 IDLE_SECONDS = 0.2

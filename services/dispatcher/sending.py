@@ -1,7 +1,8 @@
-"""Sending: each claimed notification is a task that calls a provider; a slow call delays no other."""
+"""Sending: each claimed notification is a task that calls a provider; a slow call delays no other, nor does a large batch."""
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +29,13 @@ from services.dispatcher.outcomes import Ended
 
 log = structlog.get_logger()
 
+YOUNG = 48
+"""Calls at most that began within the last `YOUNG_SECONDS` and are not answered yet.
+
+A whole batch at once would have a provider serve all of it before the next call of any lane. So a fast provider gets these few at
+a time, as fast as it answers; a slow one gets 2,400 a second.
+"""
+YOUNG_SECONDS = 0.02
 LATEST_CALL_SECONDS = LEASE.total_seconds() / 2
 """A claim older than that is given back instead of used: its lease must outlast the call and its recording."""
 
@@ -86,18 +94,39 @@ class Sending:
         self._unsent = unsent
         self._records = records
         self._now = now
+        self._waiting: deque[Claimed] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._young: set[asyncio.Task[None]] = set()
+        self._aging: asyncio.TimerHandle | None = None
         names = [*providers, unsent.name]
         at_zero(metrics.UNCONFIRMED, names)
         self._calls = {name: _Calls(name) for name in names}
         self._to_provider = metrics.TO_PROVIDER_SECONDS.labels(topic)
 
     def begin(self, batch: Sequence[Claimed]) -> None:
-        """Starts a call for each. Used on the event loop."""
-        for claimed in batch:
-            task = asyncio.ensure_future(self.send(claimed))
+        """Starts a call for each, soon. Used on the event loop."""
+        self._waiting.extend(batch)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and len(self._young) < YOUNG:
+            task = asyncio.ensure_future(self.send(self._waiting.popleft()))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._young.add(task)
+            task.add_done_callback(self._ended)
+        if self._waiting and self._aging is None:
+            self._aging = asyncio.get_running_loop().call_later(YOUNG_SECONDS, self._age)
+
+    def _age(self) -> None:
+        self._aging = None
+        self._young.clear()
+        self._go_on()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._young.discard(task)
+        if self._waiting:
+            self._go_on()
 
     async def send(self, claimed: Claimed) -> None:
         """Sends one, and records what became of it. Never raises."""

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 Batch = Sequence[Received[NotificationMessage]]
 
-BATCH = 500
+BATCH = 200
 
 
 class Persister:

@@ -9,7 +9,7 @@ from tenacity import wait_fixed, wait_none
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.messaging import Partition
 from octavo.messaging.dead import DeadShare, Halted
-from octavo.messaging.loop import Consumer
+from octavo.messaging.loop import LONGEST_PAUSE_SECONDS, MANY, Consumer
 from octavo.messaging.memory import Broker
 from octavo.topics import JOBS, RECEIPTS, Outgoing, to
 from octavo.v1.messages_pb2 import JobMessage, ReceiptMessage
@@ -388,3 +388,37 @@ def test_nothing_to_do_is_no_work(consumer, broker, handler, stop):
 
     assert handler.handled == []
     assert broker.committed == {}
+
+
+class Patient(Event):
+    """Notes how long it is waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = []
+
+    def wait(self, timeout=None):
+        self.waits.append(timeout)
+        return False
+
+
+def test_what_comes_during_a_batch_is_waited_for_and_what_comes_alone_is_not(
+    broker, handler, source, consumer, monkeypatch
+):
+    stop = Patient()
+    given(broker, "a")
+    consumer.step(stop)
+    assert [0 < wait <= LONGEST_PAUSE_SECONDS for wait in stop.waits] == [True]
+    given(broker, "b")
+    # As if it came only after it was asked for.
+    monkeypatch.setattr("octavo.messaging.loop.AT_ONCE_SECONDS", -1.0)
+    consumer.step(stop)
+    assert len(stop.waits) == 1
+    assert handler.handled == [b"a", b"b"]
+
+
+def test_no_pause_follows_a_batch_that_is_worth_it(broker, consumer):
+    stop = Patient()
+    given(broker, *map(str, range(MANY)))
+    consumer.step(stop)
+    assert stop.waits == []

@@ -19,7 +19,7 @@ from octavo.providers import TextMessage
 from octavo.v1.messages_pb2 import ReceiptMessage
 from services.dispatcher.claims import Claimed
 from services.dispatcher.outcomes import Ended
-from services.dispatcher.sending import LATEST_CALL_SECONDS, Sending
+from services.dispatcher.sending import LATEST_CALL_SECONDS, YOUNG, Sending
 from services.dispatcher.unsent import Unsent
 
 
@@ -206,3 +206,50 @@ async def test_a_slow_call_delays_no_other():
     assert await bench.kept.next(len(others)) == {one.id for one in others}
     gate.set()
     assert await bench.kept.next(1) == {slow.id}
+
+
+class Silent(Answering):
+    """A provider that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__("mmg", Accepted())
+        self.told = asyncio.Event()
+
+    async def send(self, message: Any) -> Outcome:
+        await super().send(message)
+        await self.told.wait()
+        return self.outcome
+
+
+async def reached(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a provider tells nobody what it got
+            await asyncio.sleep(0.001)
+
+
+def held_back(monkeypatch, seconds: float) -> tuple[Sending, Silent, Kept]:
+    monkeypatch.setattr("services.dispatcher.sending.YOUNG_SECONDS", seconds)
+    provider, kept = Silent(), Kept()
+    return Sending("send-sms", {"mmg": provider}, Weights({"mmg": 1}), Unsent(Broker()), kept), provider, kept
+
+
+async def test_a_provider_gets_a_few_of_a_batch_and_more_as_it_answers(monkeypatch):
+    sending, provider, kept = held_back(monkeypatch, 60)
+    batch = [claimed() for _ in range(3 * YOUNG)]
+    sending.begin(batch)
+    await reached(lambda: len(provider.sent) == YOUNG)
+    sending.begin([claimed()])
+    await asyncio.sleep(0.01)
+    assert len(provider.sent) == YOUNG
+    provider.told.set()
+    await kept.next(len(batch) + 1)
+    assert [message.reference for message in provider.sent[:-1]] == [one.id for one in batch]
+
+
+async def test_a_provider_that_does_not_answer_delays_no_others(monkeypatch):
+    sending, provider, kept = held_back(monkeypatch, 0.01)
+    sending.begin([claimed() for _ in range(4 * YOUNG)])
+    await reached(lambda: len(provider.sent) == 4 * YOUNG)
+    assert kept.ended == []
+    provider.told.set()
+    await kept.next(4 * YOUNG)
