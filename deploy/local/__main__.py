@@ -13,9 +13,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.control import StackFailed
 from deploy.local.instance import CACHE
 from deploy.local.programs import PARTS
-from deploy.local.stack import Stack, StackFailed
+from deploy.local.stack import Stack
 
 DEFAULT = CACHE / "up"
 """The instance of `make up`."""

@@ -16,7 +16,8 @@ from typing import Any, Self
 import psycopg2
 from kafka.errors import KafkaError
 
-from deploy.local.stack import Stack, StackFailed
+from deploy.local.control import StackFailed
+from deploy.local.stack import Stack
 from octavo.faultpoint import Point
 from tests.faults.database import Database
 from tests.faults.evidence import Offset

@@ -12,9 +12,10 @@ import psycopg2
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from deploy.local.control import StackFailed
 from deploy.local.instance import CACHE, ROOT
 from deploy.local.processes import alive, with_descendants
-from deploy.local.stack import Stack, StackFailed
+from deploy.local.stack import Stack
 from tests.waiting import until
 
 

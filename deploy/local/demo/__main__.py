@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import grpc
 from rich.console import Console
 
+from deploy.local.control import StackFailed
 from deploy.local.demo import api_lane, csv_lane, daily_limit
 from deploy.local.demo.account import UNSETTLED, Account, seeded
 from deploy.local.instance import CACHE
-from deploy.local.stack import Stack, StackFailed
+from deploy.local.stack import Stack
 from octavo.v1.job_service_pb2 import JOB_STATUS_FINISHED
 
 SETTLE_SECONDS = 60

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 
 import octavo_client
 from octavo.v1 import (
@@ -14,6 +15,7 @@ from octavo.v1 import (
     registry_service_pb2_grpc,
     template_service_pb2_grpc,
 )
+from octavo_cli.app import app
 from services.api.serving import errors
 
 _SERVICES = (
@@ -107,3 +109,24 @@ def hang():
             gone.wait(30)
 
     return wait
+
+
+@pytest.fixture
+def cli(server, tmp_path):
+    """Runs the command line against the server."""
+
+    def run(*words, stdin=None, **environment):
+        known = {
+            "HOME": str(tmp_path),
+            "OCTAVO_ADDRESS": server.address,
+            "OCTAVO_API_KEY": "the-key",
+            "OCTAVO_ADMIN_KEY": "the-admin-key",
+            "OCTAVO_CONFIG": None,
+            "XDG_CONFIG_HOME": None,
+            "OCTAVO_TLS": None,
+            "COLUMNS": "200",
+            **environment,
+        }
+        return CliRunner().invoke(app, [str(word) for word in words], input=stdin, env=known, catch_exceptions=False)
+
+    return run
