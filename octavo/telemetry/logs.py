@@ -43,6 +43,12 @@ def configure(service: str, form: str = "auto", level: str = "INFO", stream: Tex
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # kafka-python tells of every reconnect while a broker is away: the loops say `waiting` for all of it.
     logging.getLogger("kafka").setLevel(logging.ERROR)
+    logging.getLogger("kafka.cluster").addFilter(_is_worth_telling)
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Whether it is a fault: a closed client cancels its refresh of metadata, and kafka-python tells of that as an error."""
+    return not any(type(one).__name__ == "Cancelled" for one in record.args or ())
 
 
 def _without_values(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

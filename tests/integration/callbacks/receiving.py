@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -100,16 +101,16 @@ def written(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
-class Reached:
+class Reached(ABC):
     """A callbacks process, as providers and operators reach it."""
 
     def __init__(self, port: int, ops_port: int) -> None:
         self.port = port
         self.ops_port = ops_port
 
+    @abstractmethod
     def pid(self) -> int:
         """Its process id."""
-        raise NotImplementedError
 
     def ask(self, path: str) -> tuple[int, str]:
         """What operators get."""

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import structlog
+from kafka.errors import Cancelled, KafkaConnectionError
 
 from octavo.telemetry import logs
 
@@ -61,3 +62,12 @@ def test_below_the_level_nothing_is_written(lines):
     structlog.get_logger().debug("quiet")
     logging.getLogger("some.library").info("quiet")
     assert lines() == []
+
+
+def test_kafka_tells_of_faults_and_not_of_its_own_end(lines):
+    cluster = logging.getLogger("kafka.cluster")
+    cluster.error("Metadata refresh: failed %s", Cancelled())
+    assert lines() == []
+    cluster.error("Metadata refresh: failed %s", KafkaConnectionError())
+    (line,) = lines()
+    assert "Metadata refresh" in line["event"]
