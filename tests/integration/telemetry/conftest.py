@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local import environment
 from deploy.local.instance import ROOT, Instance
+from tests.waiting import until
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 SERVICES = ("api", "persister", "dispatcher", "callbacks")
@@ -42,15 +42,17 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
     running = {name: start(name, instance, ports) for name in SERVICES}
 
     def scrape(name: str) -> Samples:
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            assert running[name].poll() is None, (instance.logs / f"{name}.log").read_text()
+        log = instance.logs / f"{name}.log"
+
+        def samples() -> Samples | None:
+            assert running[name].poll() is None, log.read_text()
             with suppress(OSError):
-                samples = read(f"http://127.0.0.1:{ports[f'{name}_ops']}")
-                if samples:
-                    return samples
-            time.sleep(0.1)
-        pytest.fail((instance.logs / f"{name}.log").read_text())
+                return read(f"http://127.0.0.1:{ports[f'{name}_ops']}")
+            return None
+
+        found = until(samples, START_SECONDS, why=f"that {name} answers: {log}")
+        assert found
+        return found
 
     yield scrape
     for process in running.values():

