@@ -46,7 +46,9 @@ def free_port() -> int:
 @contextmanager
 def running(arguments: list[str], environment: Mapping[str, str], ready: Callable[[], bool]) -> Iterator[int]:
     """A Python module as a process of its own, ended at the end; its process id."""
-    child = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, env={**os.environ, **environment})
+    command = [sys.executable, "-m", *arguments]
+    # As a supervisor or a container starts it: in a session of its own.
+    child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True)
     try:
         wait_until(ready, 60)
         yield child.pid
