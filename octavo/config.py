@@ -124,7 +124,7 @@ class OpsSettings(Settings):
         default=0,
         ge=0,
         le=19,
-        description="How far the process yields to others on its machine: with 10, the CSV lanes yield to the API lanes.",
+        description="How far the process yields to others on its machine: with 19, the CSV lanes yield to the API lanes.",
     )
     faultpoint: str = Field(default="", description="For fault tests only: where the process is to end as killed.")
 
