@@ -16,7 +16,8 @@ from tests.faults.evidence import Offset, Place, Row
 _ROWS = """
 SELECT n.id, n.service_id, n.status, n.status_reason, n.unconfirmed_at IS NOT NULL AS unconfirmed, n.job_id, n.job_row,
        h.status IS NOT DISTINCT FROM n.status AS in_history,
-       ARRAY(SELECT m.status FROM notification_moves m WHERE m.notification_id = n.id ORDER BY m.at) AS moves
+       ARRAY(SELECT m.status FROM notification_moves m WHERE m.notification_id = n.id ORDER BY m.at) AS moves,
+       ARRAY(SELECT m.reason FROM notification_moves m WHERE m.notification_id = n.id AND m.reason <> '' ORDER BY m.at) AS reasons
 FROM notifications n LEFT JOIN notification_history h ON h.id = n.id
 WHERE n.id = ANY(%(ids)s::uuid[])
 """
@@ -63,6 +64,7 @@ class Database:
                 reason=row["status_reason"],
                 unconfirmed=row["unconfirmed"],
                 moves=tuple(row["moves"]),
+                reasons=tuple(row["reasons"]),
                 job_id=str(row["job_id"]) if row["job_id"] else None,
                 job_row=row["job_row"],
                 in_history=row["in_history"],

@@ -40,6 +40,8 @@ class Row:
     reason: str = ""
     unconfirmed: bool = False
     moves: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Of its moves, those that have any."""
     job_id: str | None = None
     job_row: int | None = None
     in_history: bool = True

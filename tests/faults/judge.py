@@ -82,7 +82,10 @@ def double_sends(evidence: Evidence) -> Verdict:
 def unconfirmed(evidence: Evidence) -> Verdict:
     """I4: ambiguous sends are bounded by what crashed and what the provider left open, and each is listed."""
     bound = evidence.crashes * evidence.in_flight + evidence.ambiguous
-    found = [f"{one} exceeds the bound of {bound}" for one in sorted(evidence.unconfirmed)[bound:]]
+    why = {row.id: "; ".join((*row.reasons, row.reason)) for row in evidence.rows}
+    found = [
+        f"{one} exceeds the bound of {bound}: {why.get(one, 'no row')}" for one in sorted(evidence.unconfirmed)[bound:]
+    ]
     sent = set(evidence.accepted)
     found += [
         f"{row.id} was accepted by a provider, and nobody lists it"

@@ -89,6 +89,12 @@ def test_finds_more_unconfirmed_than_crashes_explain():
     assert broken(replace(evidence, ambiguous=1)) == {}
 
 
+def test_says_why_one_is_unconfirmed():
+    evidence = with_row(1, reason="a", reasons=("unconfirmed: no answer in time",))
+    (verdict,) = [one for one in judge(replace(evidence, unconfirmed=frozenset({IDS[1]}))) if one.violations]
+    assert verdict.violations == (f"{IDS[1]} exceeds the bound of 0: unconfirmed: no answer in time; a",)
+
+
 def test_finds_a_send_that_nobody_lists():
     assert broken(with_row(1, status="created", moves=("created",)))["I4"] == 1
 
