@@ -145,3 +145,5 @@ FAULTS: dict[str, Fault] = {
     "provider takes 30 s": providers({"slow_share": 0.1, "slow_ms": 30_000}, ambiguous=lambda calls: calls // 5),
 }
 """By name."""
+RETRIED = frozenset({"provider answers 500", "provider answers 429"})
+"""What they refuse is offered again after them, and must not meet the next fault: what that leaves open would count as theirs."""

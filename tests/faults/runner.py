@@ -98,6 +98,9 @@ def run(system: System, faults: Mapping[str, Fault], seed: str, tell: Callable[[
         case.perform(fault)
         waiting.append(case)
         judge_settled()
+        while name in outages.RETRIED and case in waiting:
+            time.sleep(LOOK_SECONDS)
+            judge_settled()
     while waiting:
         time.sleep(LOOK_SECONDS)
         judge_settled()
