@@ -1,7 +1,6 @@
 """How far a process yields to the others on its machine."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -22,9 +21,10 @@ def be_nice(niceness: int) -> None:
     os.nice(niceness)
     if os.getsid(0) != os.getpid():
         return
-    with suppress(FileNotFoundError):
-        # A kernel without such groups has no such file.
-        try:
-            _AUTOGROUP.write_text(str(niceness))
-        except OSError as error:
-            log.warning("the session does not yield", niceness=niceness, error=error.strerror)
+    try:
+        _AUTOGROUP.write_text(str(niceness))
+    except FileNotFoundError:
+        # A kernel without such groups.
+        return
+    except OSError as error:
+        log.warning("the session does not yield", niceness=niceness, error=error.strerror)

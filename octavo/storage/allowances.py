@@ -49,13 +49,12 @@ class Ended:
 
 _KEY = "service_id, notification_type, day"
 _KEYS = {"service_ids": "uuid[]", "types": "text[]", "days": "date[]"}
-# A table is looked into by its ids, beside the join: so its plan reads these rows alone, however many there are.
-_OURS = "service_id = ANY(:service_ids) AND {table}.day = ANY(:days)"
-_SAME = "{a}.service_id = {b}.service_id AND {a}.notification_type = {b}.notification_type AND {a}.day = {b}.day"
 
 
 def _ours(table: str, other: str) -> str:
-    return f"{table}.{_OURS.format(table=table)} AND {_SAME.format(a=table, b=other)}"
+    # The table is looked into by its ids, beside the join: so its plan reads these rows alone, however many there are.
+    same = " AND ".join(f"{table}.{column} = {other}.{column}" for column in _KEY.split(", "))
+    return f"{table}.service_id = ANY(:service_ids) AND {table}.day = ANY(:days) AND {same}"
 
 
 _FIRST = Prepared(
@@ -138,6 +137,15 @@ _FORGET_DAYS = text("DELETE FROM daily_allowances WHERE day < CAST(:before AS da
 @measured
 def lease_allowances(connection: Connection, holder: UUID, asked: Sequence[Wanted]) -> list[int]:
     """Leases to a process what it asks for, no two of it of the same allowance: for each how many, 0 if not enough are left."""
+    blocks = _lease(connection, holder, asked)
+    if first := [one for one in asked if _row_of(one) not in blocks]:
+        # Of their day.
+        _FIRST.execute(connection, _keys(first))
+        blocks |= _lease(connection, holder, first)
+    return [blocks[_row_of(one)] for one in asked]
+
+
+def _lease(connection: Connection, holder: UUID, asked: Sequence[Wanted]) -> dict[tuple[Any, ...], int]:
     values = _keys(asked) | {
         "limits": [one.limit for one in asked],
         "leasts": [one.least for one in asked],
@@ -147,14 +155,7 @@ def lease_allowances(connection: Connection, holder: UUID, asked: Sequence[Wante
         "holder": holder,
         "lease_time": LEASE_TIME,
     }
-    blocks = {tuple(row[:3]): int(row.block) for row in _LEASE.execute(connection, values)}
-    first = [one for one in asked if _row_of(one) not in blocks]
-    if first:
-        # Of their day. They are there from now on, so this ends.
-        _FIRST.execute(connection, _keys(first))
-        granted = lease_allowances(connection, holder, first)
-        blocks |= {_row_of(one): block for one, block in zip(first, granted, strict=True)}
-    return [blocks[_row_of(one)] for one in asked]
+    return {tuple(row[:3]): int(row.block) for row in _LEASE.execute(connection, values)}
 
 
 @measured

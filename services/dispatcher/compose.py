@@ -28,10 +28,10 @@ class Composer:
         """Asks the database once for the services and templates of all of these, as far as they are not known."""
         with suppress(ValueError):
             # What names none by an id is told by `compose`.
-            self._directory.services.have({UUID(bytes=message.service_id) for message in messages})
-            self._directory.versions.have(
-                {(UUID(bytes=message.template_id), message.template_version) for message in messages}
-            )
+            services = {message.service_id for message in messages}
+            self._directory.services.have({UUID(bytes=one) for one in services})
+            versions = {(message.template_id, message.template_version) for message in messages}
+            self._directory.versions.have({(UUID(bytes=template_id), version) for template_id, version in versions})
 
     def compose(self, message: NotificationMessage) -> TextMessage | EmailMessage:
         """The message for a provider.
