@@ -13,7 +13,7 @@ import os, pathlib
 from octavo.niceness import be_nice
 be_nice({niceness})
 group = pathlib.Path("/proc/self/autogroup")
-print(os.nice(0), group.read_text().split()[-1] if group.exists() else "")
+print(os.nice(0), *(group.read_text().split()[-1:] if group.exists() else ()))
 """
 
 
