@@ -17,7 +17,7 @@ Addresses = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[URL]...",
-        help=f"The metrics of each process, as http://host:9000/metrics; or {VARIABLE}, commas between.",
+        help=f"The metrics of each process, as http://host:9100/metrics; or {VARIABLE}, commas between.",
     ),
 ]
 Every = Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.5, help="How often to look.")]

@@ -1,8 +1,10 @@
-"""A client of Octavo: sends email and SMS, and tells what became of them. docs/client.md shows how.
+"""A client of Octavo: sends email and SMS, and tells what became of them.
+
+docs/client.md shows how:
 
 with Client("octavo:50051", key) as octavo:
-sent = octavo.send_sms(template_id, "+447700900001", {"name": "Ann"})
-octavo.wait(sent.id)
+    sent = octavo.send_sms(template_id, "+447700900001", {"name": "Ann"})
+    octavo.wait(sent.id)
 """
 
 from octavo_client.client import AdminClient, Client

@@ -34,8 +34,14 @@ def test_the_walk_through_leads_from_an_empty_system_to_a_delivered_message(know
 
 @pytest.mark.skipif(shutil.which("grpcurl") is None, reason="grpcurl is not on this machine")
 def test_a_stock_client_sends_and_gets(known):
-    send, get = re.findall(r"grpcurl .*?(?=\ngrpcurl|\Z)", BLOCKS["grpcurl"], re.DOTALL)
-    printed = run(send, known)
-    found = re.search(r'"id": "([^"]+)"', printed)
-    assert found
-    assert "Hello Ann, your code is 123." in run(get.replace("THE-ID", found[1]), known)
+    printed = run(BLOCKS["walk-through"] + BLOCKS["grpcurl"], known)
+    assert "Your permit A18 is ready." in printed
+    assert "Your permit A17 is ready." in printed.rsplit("A18", 1)[1]
+
+
+def test_what_a_stock_client_is_shown_with_was_set_before(known):
+    """Where there is no grpcurl, too: the block uses what the walk-through has set, and the stack's environment."""
+    used = set(re.findall(r"\$(\w+)", BLOCKS["grpcurl"]))
+    made = set(re.findall(r"(?:^|export )(\w+)=", BLOCKS["walk-through"], re.MULTILINE))
+    assert used - made == {"OCTAVO_ADDRESS"}
+    assert "OCTAVO_ADDRESS" in known
