@@ -36,6 +36,14 @@ class Configuration:
         """The key of the platform team. Raises ConfigurationError if there is none."""
         return self.admin_key or self._missing("admin_key", "the admin key, which this command needs")
 
+    def need_tls(self) -> bool | Path:
+        """Whether with TLS, or whom to trust. Raises ConfigurationError if that is a file which is not there."""
+        if isinstance(self.tls, Path) and not self.tls.is_file():
+            raise ConfigurationError(
+                f"{self.tls}: there is no such file (OCTAVO_TLS, or `tls` in {self.file}, names it)"
+            )
+        return self.tls
+
     def _missing(self, name: str, meaning: str) -> str:
         raise ConfigurationError(f"set OCTAVO_{name.upper()}, or `{name}` in {self.file}, to {meaning}")
 

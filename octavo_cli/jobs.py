@@ -193,7 +193,7 @@ def _show(job: Job, *, as_json: bool) -> None:
             ("created", job.created_at),
             ("send at", job.send_at),
             ("started", job.started_at),
-            ("read", job.finished_at),
+            ("cancelled" if job.status is JobStatus.CANCELLED else "read", job.finished_at),
             ("rows", f"{job.total_rows:,}"),
             ("refused", f"{job.refused_rows:,}" if job.refused_rows else None),
             *((str(line.status), f"{line.count:,}") for line in job.counts if line.count),

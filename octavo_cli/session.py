@@ -60,7 +60,7 @@ def as_service() -> Iterator[Client]:
     """A client with the key of a service. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_api_key(), "api_key")
-    with _reaching(found), Client(address, key, tls=found.tls) as client:
+    with _reaching(found), Client(address, key, tls=found.need_tls()) as client:
         yield client
 
 
@@ -69,7 +69,7 @@ def as_admin() -> Iterator[AdminClient]:
     """A client with the key of the platform team. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_admin_key(), "admin_key")
-    with _reaching(found), AdminClient(address, key, tls=found.tls) as client:
+    with _reaching(found), AdminClient(address, key, tls=found.need_tls()) as client:
         yield client
 
 

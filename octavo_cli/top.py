@@ -9,6 +9,7 @@ from rich.live import Live
 
 from octavo_cli import output, scraping
 from octavo_cli.configuration import ConfigurationError
+from octavo_cli.failures import Exit
 from octavo_cli.screen import screen
 
 VARIABLE = "OCTAVO_METRICS_URLS"
@@ -37,7 +38,10 @@ def top(urls: Addresses = None, *, every: Every = 2.0, once: Once = False) -> No
     before = scraping.read(addresses, time.monotonic)
     if once or not console.is_terminal:
         time.sleep(every)
-        console.print(screen(scraping.Change(before, scraping.read(addresses, time.monotonic))))
+        now = scraping.read(addresses, time.monotonic)
+        console.print(screen(scraping.Change(before, now)))
+        if not any(now.processes.values()):
+            raise typer.Exit(Exit.TRY_AGAIN)
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         live.update("looking …", refresh=True)

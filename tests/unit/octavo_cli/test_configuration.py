@@ -81,3 +81,11 @@ def test_keys_that_others_can_read_are_warned_about(file):
 
 def test_keys_are_not_shown(file):
     assert "hush" not in repr(load(file('api_key = "hush"\nadmin_key = "hush"')))
+
+
+def test_a_file_of_authorities_that_is_not_there_is_named(file, tmp_path):
+    found = load({**file('address = "octavo:50051"\n'), "OCTAVO_TLS": str(tmp_path / "ca.pem")})
+    with pytest.raises(ConfigurationError, match=r"ca\.pem.*OCTAVO_TLS"):
+        found.need_tls()
+    (tmp_path / "ca.pem").write_text("")
+    assert found.need_tls() == tmp_path / "ca.pem"

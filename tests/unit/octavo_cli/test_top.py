@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from octavo_cli import scraping
+from octavo_cli.app import app
+from octavo_cli.failures import Exit
 from octavo_cli.scraping import Change, Reading, parsed
 from octavo_cli.screen import screen
 
@@ -122,3 +126,10 @@ def test_what_is_no_metrics_text_is_refused(text):
 
 def test_it_fits_a_usual_terminal():
     assert drawn(change(), 80) == drawn(change(), 200)
+
+
+def test_nobody_that_answers_is_a_failure(monkeypatch):
+    monkeypatch.setattr(scraping, "read", lambda addresses, clock: Reading(clock(), dict.fromkeys(addresses)))
+    done = CliRunner().invoke(app, ["top", "http://127.0.0.1:1/metrics", "--once", "--every", "0.5"])
+    assert done.exit_code == Exit.TRY_AGAIN
+    assert "no answer" in done.output
