@@ -12,6 +12,7 @@ TRIAL_DAILY_LIMIT = 50
 CALLS_PER_MINUTE = 3_000
 """For each service and key type (facts of the field)."""
 MAX_REFERENCE = 1_000
+MAX_REFERENCE_BYTES = 2_400
 """Characters of a caller's reference (facts of the field)."""
 MAX_PAGE_SIZE = 250
 """Notifications on a page (facts of the field)."""

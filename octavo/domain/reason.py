@@ -43,7 +43,7 @@ class Reason(StrEnum):
     INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN", "The page token is forged, another service's, or for other filters."
     INVALID_RESUME_TOKEN = "INVALID_RESUME_TOKEN", "The resume token is forged or too old."
     INVALID_RANGE = "INVALID_RANGE", "The beginning of the range comes after its end, or the range is too long."
-    REFERENCE_TOO_LONG = "REFERENCE_TOO_LONG", "The reference has more than 1,000 characters."
+    REFERENCE_TOO_LONG = "REFERENCE_TOO_LONG", "The reference has more than 1,000 characters, or 2,400 bytes in UTF-8."
     TOO_MANY_ITEMS = "TOO_MANY_ITEMS", "The batch or list has more items than allowed."
     INVALID_SMS_SENDER = (
         "INVALID_SMS_SENDER",

@@ -21,7 +21,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     except (exc.DataError, exc.IntegrityError) as error:
         # The driver's text can hold the values, which are personal data: only its kind goes on.
         raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
+    except exc.OperationalError as error:
+        # Class 54: a value is larger than PostgreSQL can keep or index. Psycopg takes it for a database that is away.
+        if (getattr(error.orig, "pgcode", None) or "").startswith("54"):
+            raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
+        raise _away(f"the database is away: {type(error).__name__}") from None
+    except (exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
         raise _away(f"the database is away: {type(error).__name__}") from None
     except ValueError as error:
         # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.

@@ -14,7 +14,7 @@ from octavo.crypto import Hasher, Sealer
 from octavo.domain import sms
 from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
 from octavo.domain.ids import check_request_id, repeatable_id, uuid7
-from octavo.domain.limits import MAX_REFERENCE, MAX_SEND_AHEAD
+from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MAX_SEND_AHEAD
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import PhoneNumber, Recipient, normalised, parse_email, parse_phone
 from octavo.domain.template import Value, render_sms, render_subject, render_text
@@ -86,7 +86,7 @@ class Acceptance:
             if isinstance(request, pb.SendSmsRequest)
             else parse_email(request.email_address)
         )
-        check_text("reference", request.reference, max_length=MAX_REFERENCE, reason=Reason.REFERENCE_TOO_LONG)
+        _check_reference(request.reference)
         personalisation = read_personalisation(request)
         _check_choice(request, service)
         send_at = _send_at(request, now)
@@ -220,6 +220,16 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
             "personalisation", Reason.CONTENT_TOO_LONG, f"personalisation is longer than {MOST_PERSONALISATION:,} bytes"
         )
     return given
+
+
+def _check_reference(reference: str) -> None:
+    check_text("reference", reference, max_length=MAX_REFERENCE, reason=Reason.REFERENCE_TOO_LONG)
+    if len(reference.encode()) > MAX_REFERENCE_BYTES:
+        raise Invalid.of(
+            "reference",
+            Reason.REFERENCE_TOO_LONG,
+            f"reference must have at most {MAX_REFERENCE_BYTES:,} bytes in UTF-8",
+        )
 
 
 def _check_choice(request: SendRequest, service: Service) -> None:

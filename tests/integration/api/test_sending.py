@@ -112,6 +112,7 @@ BAD_SMS: list[tuple[dict[str, Any], str, str]] = [
     ({"phone_number": "+44 909 8790000"}, "phone_number", "RECIPIENT_PREMIUM_RATE"),
     ({"phone_number": "+881 6 1234 5678"}, "phone_number", "RECIPIENT_SATELLITE"),
     ({"reference": "x" * 1_001}, "reference", "REFERENCE_TOO_LONG"),
+    ({"reference": "\u6f22" * 801}, "reference", "REFERENCE_TOO_LONG"),
     ({"request_id": "one"}, "request_id", "REQUEST_ID_NOT_UUID7"),
     ({"request_id": str(uuid4())}, "request_id", "REQUEST_ID_NOT_UUID7"),
     ({"request_id": request_id(age=25 * 3_600)}, "request_id", "REQUEST_ID_OUT_OF_RANGE"),

@@ -52,6 +52,16 @@ def test_a_batch_that_the_broker_refused_is_handled_again_before_anything_is_com
     assert bench.committed() == [1]
 
 
+def test_a_value_too_large_for_an_index_is_dead_and_holds_up_no_other(engine):
+    messages = [accepted(), accepted(reference="".join(map(chr, range(0x4E00, 0x4E00 + 1_000)))), accepted()]
+    bench = Bench(engine, API_SMS)
+    bench.arrives(*messages)
+    bench.step()
+    assert sorted(bench.sent()) == sorted([messages[0].id, messages[2].id])
+    assert len(bench.broker.values("db-sms.dead")) == 1
+    assert bench.committed() == [3]
+
+
 def test_the_same_id_twice_in_a_batch_is_one_row_and_one_send(engine):
     bench, message = Bench(engine, API_SMS), accepted()
     bench.arrives(message, message)
