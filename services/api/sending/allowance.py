@@ -51,9 +51,12 @@ class Allowance:
         self._away_until = 0.0
 
     def spend(self, count: int, day: date, limit: int, seconds: float) -> bool:
-        """Spends from what is in hand; False if that does not suffice."""
+        """Spends from what is in hand; False if that does not suffice.
+
+        A call that comes late, from before midnight, is charged to the day that has begun.
+        """
         lease = self.lease
-        if lease.day != day or self.limit != limit or not lease.spend(count, seconds):
+        if lease.day < day or self.limit != limit or not lease.spend(count, seconds):
             return False
         if lease.runs_low() and not self._question.open and seconds >= max(self._refused_until, self._away_until):
             # The next block comes beside the calls, before this one is used up.
@@ -70,7 +73,7 @@ class Allowance:
         self._hoped += count
         try:
             while not self.spend(count, day, limit, monotonic()):
-                if self.lease.day == day and self.limit == limit:
+                if self.lease.day >= day and self.limit == limit:
                     least = count - self.lease.left
                     if monotonic() < self._refused_until and least >= self._refused_least:
                         return False
@@ -132,7 +135,11 @@ class Allowance:
             self._refused_until, self._refused_least = monotonic() + REFUSED_SECONDS, least
 
     async def _renew(self, day: date, limit: int) -> None:
-        """Begins a new day, or another limit. What is held of the old one goes back before."""
+        """Begins a new day, or another limit. What is held of the old one goes back before.
+
+        Never an earlier day than the one that has begun: what was spent of that would be forgotten.
+        """
+        day = max(day, self.lease.day)
         if self.lease.block and self.lease.day == day:
             await self._give_back(only_idle=False)
         elif self.lease.block:

@@ -366,6 +366,17 @@ async def test_a_new_day_begins_anew(engine, new_service, processes):
     await limits.take(service, SMS, KeyType.LIVE, 2, datetime(2026, 3, 2, tzinfo=UTC))
 
 
+async def test_a_call_from_before_midnight_does_not_forget_what_the_new_day_has_spent(engine, new_service, processes):
+    service = new_service(limit=10)
+    [limits] = await processes(1)
+    new, old = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+    await limits.take(service, SMS, KeyType.LIVE, 6, new)
+    await limits.take(service, SMS, KeyType.LIVE, 1, old)
+    await limits.take(service, SMS, KeyType.LIVE, 1, new)
+    await limits.drain()
+    assert used(engine, service) == 8
+
+
 async def test_processes_share_the_rate(new_service, processes):
     service = new_service(limit=100_000, rate=60)
     three = await processes(3)
