@@ -182,7 +182,12 @@ class JobReader:
 
     @measured
     def _hand_over(self, job: OpenJob, turn: Turn) -> bool:
-        self._publish(job.job, turn.messages)
+        try:
+            self._publish(job.job, turn.messages)
+        except Rejected as error:
+            # A row makes a message that is larger than its queue takes: nothing of the turn was published.
+            self._stop(job.job, error.reason)
+            return False
         reach(Point.JOB_READER_IN_THE_MIDDLE)
         with transaction(self._engine) as connection:
             goes_on = advance_job(connection, job.job, turn.progress, turn.problems)

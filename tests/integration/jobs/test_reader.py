@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from octavo.crypto import Hasher, Sealer
 from octavo.domain.csvfile import RowProblem
-from octavo.domain.errors import Malformed, Reason, Unavailable
+from octavo.domain.errors import Invalid, Malformed, Reason, Unavailable
 from octavo.domain.ids import row_id
 from octavo.domain.notification import NotificationType
 from octavo.messaging import Partition, Record
@@ -188,6 +188,21 @@ def test_a_turn_that_the_broker_refused_is_done_again_as_it_was(desk):
     assert desk.jobs.row(job).next_row == 1
     read_all(reader)
     assert desk.rows(job) == list(range(1, TURN + 2))
+
+
+def test_a_row_that_no_queue_takes_stops_its_job_and_no_other(desk, monkeypatch):
+    large, small = desk.job(csv(2), 2), desk.job(csv(3), 3)
+    publish = desk.broker.publish
+
+    def checked(messages):
+        if any(NotificationMessage.FromString(one.value).job_id == large.id.bytes for one in messages):
+            raise Invalid.of("message", Reason.CONTENT_TOO_LONG, "too large")
+        publish(messages)
+
+    monkeypatch.setattr(desk.broker, "publish", checked)
+    read_all(desk.reader())
+    assert (desk.jobs.row(large).status, desk.jobs.row(large).error) == ("stopped", "CONTENT_TOO_LONG")
+    assert desk.rows(small) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("change", "reason"), [("replace", "FILE_CHANGED"), ("remove", "FILE_NOT_FOUND")])
