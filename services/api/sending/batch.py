@@ -52,8 +52,8 @@ class Batches:
         Raises Invalid if there are too many or none, Forbidden if the service may not send, Unavailable if the publish fails:
         then some may be out, and only those with a request_id can safely be sent again.
         """
-        _check_size(len(request.items))
         service, key = may_send(caller)
+        _check_size(len(request.items))
         batch = _Batch(service, key, self._clock())
         outcomes: list[Outcome] = []
         answered = 0
