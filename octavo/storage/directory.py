@@ -185,8 +185,10 @@ _TEMPLATES = text("""
 SELECT id, service_id, notification_type, name, version, archived_at IS NOT NULL AS archived
 FROM templates WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
+# The ids stand beside the join, too: a kept plan finds them by key, and does not read all versions (ADR 0025).
 _VERSIONS = text("""
 SELECT v.template_id, v.version, v.subject, v.content
 FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS integer[])) AS wanted (template_id, version)
 JOIN template_versions v ON v.template_id = wanted.template_id AND v.version = wanted.version
+WHERE v.template_id = ANY(CAST(:ids AS uuid[]))
 """)

@@ -12,6 +12,7 @@ from octavo import seed
 from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.storage.allowances import Ended, Wanted, lease_allowances, return_allowances
 from octavo.storage.columns import STATUS, micros
+from octavo.storage.directory import _VERSIONS, Directory
 from octavo.storage.engine import engine as make_engine
 from octavo.storage.errors import transaction
 from octavo.storage.insert import insert_notifications
@@ -123,3 +124,14 @@ def test_a_statement_is_prepared_once_for_a_connection(engine):
     path.go(1)
     # All but the two that begin a day's allowance and a bucket.
     assert len(prepared) == first + first - 2
+
+
+def test_versions_of_templates_are_found_by_their_ids(engine):
+    with transaction(engine) as connection:
+        template_id = UUID(seed.seed(connection)["sms_template_id"])
+        lines = connection.execute(
+            text(f"EXPLAIN {_VERSIONS.text}"), {"ids": [str(template_id)], "versions": [1]}
+        ).scalars()
+        plan = "\n".join(lines)
+    assert "template_id = ANY" in next(line for line in plan.splitlines() if "Index Cond" in line), plan
+    assert Directory(engine).versions.get((template_id, 1)).template_id == template_id
