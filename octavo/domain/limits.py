@@ -12,8 +12,9 @@ TRIAL_DAILY_LIMIT = 50
 CALLS_PER_MINUTE = 3_000
 """For each service and key type (facts of the field)."""
 MAX_REFERENCE = 1_000
-MAX_REFERENCE_BYTES = 2_400
 """Characters of a caller's reference (facts of the field)."""
+MAX_REFERENCE_BYTES = 2_400
+"""The same in UTF-8: PostgreSQL's index of references takes rows of 2,704 bytes."""
 MAX_PAGE_SIZE = 250
 """Notifications on a page (facts of the field)."""
 DEFAULT_PAGE_SIZE = 50

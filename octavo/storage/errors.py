@@ -20,13 +20,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     except (exc.DataError, exc.IntegrityError) as error:
         # The driver's text can hold the values, which are personal data: only its kind goes on.
-        raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
-    except exc.OperationalError as error:
-        # Class 54: a value is larger than PostgreSQL can keep or index. Psycopg takes it for a database that is away.
-        if (getattr(error.orig, "pgcode", None) or "").startswith("54"):
-            raise Malformed(f"the database refuses a value: {type(error.orig).__name__}") from None
-        raise _away(f"the database is away: {type(error).__name__}") from None
-    except (exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
+        raise _refused(error) from None
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
+        if isinstance(error, exc.OperationalError) and _too_large(error):
+            raise _refused(error) from None
         raise _away(f"the database is away: {type(error).__name__}") from None
     except ValueError as error:
         # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.
@@ -37,6 +34,15 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         if error.connection_invalidated:
             raise _away("the database closed the connection") from None
         raise
+
+
+def _too_large(error: exc.OperationalError) -> bool:
+    """Whether a value is larger than PostgreSQL can keep or index (class 54). Psycopg counts that as a database that is away."""
+    return (getattr(error.orig, "pgcode", None) or "").startswith("54")
+
+
+def _refused(error: exc.DBAPIError) -> Malformed:
+    return Malformed(f"the database refuses a value: {type(error.orig).__name__}")
 
 
 def _away(message: str) -> Unavailable:

@@ -35,7 +35,10 @@ def test_a_process_yields():
 
 @pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel does not group processes by sessions")
 def test_a_session_yields_with_the_process_that_leads_it_and_with_no_other():
-    ours = AUTOGROUP.read_text().split()[-1]
-    assert after(7, leads=True)[1] == "7"
-    assert after(7, leads=False)[1] == ours
-    assert AUTOGROUP.read_text().split()[-1] == ours
+    if not after(0, leads=True)[1:]:
+        pytest.skip("not even a new session has a group here")
+    # The first session of a machine has none: then its file is empty.
+    ours = AUTOGROUP.read_text().split()[-1:]
+    assert after(7, leads=True)[1:] == ["7"]
+    assert after(7, leads=False)[1:] == ours
+    assert AUTOGROUP.read_text().split()[-1:] == ours
