@@ -15,6 +15,13 @@ class Partition(NamedTuple):
     number: int
 
 
+class Place(NamedTuple):
+    """Where a record stands."""
+
+    partition: Partition
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What a source yields: a value and where it stands."""
@@ -25,6 +32,11 @@ class Record:
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = field(default=())
     timestamp_ms: int = 0
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.partition, self.offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from time import monotonic
 import structlog
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging import Partition, Record, Source
+from octavo.messaging import Partition, Place, Record, Source
 from octavo.messaging.offsets import Offsets
 
 log = structlog.get_logger()
@@ -17,6 +17,10 @@ SOON_SECONDS = 0.1
 """For consumers that get through thousands a second: how much waits is read from what they committed."""
 FULL_SECONDS = 0.02
 """How long nothing is read when too many records are unfinished."""
+ROOM_SECONDS = 60.0
+"""Longest wait for room in the middle of a batch."""
+MOST_BYTES = 16_000_000
+"""What unfinished records keep in memory, about: an email may have megabytes, and what calls a provider copies it some times."""
 CLOSE_SECONDS = 25.0
 """Longest wait for unfinished records when the source is closed: longer than a provider call and its recording."""
 
@@ -28,10 +32,22 @@ class Deferred:
     begun ends with its batch.
     """
 
-    def __init__(self, source: Source, at_most: int, commit_seconds: float = COMMIT_SECONDS, *, batch: int = 1) -> None:
-        """`at_most` records are unfinished at a time, of which the source yields `batch` at once."""
+    def __init__(
+        self,
+        source: Source,
+        at_most: int,
+        commit_seconds: float = COMMIT_SECONDS,
+        *,
+        batch: int = 1,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """`at_most` records are unfinished at a time, of which the source yields `batch` at once.
+
+        Once they keep `most_bytes`, no more is begun.
+        """
         self._source = source
         self._room = at_most - batch
+        self._most_bytes = most_bytes
         self._every = commit_seconds
         self._offsets = Offsets()
         self._owned: frozenset[Partition] = frozenset()
@@ -42,20 +58,31 @@ class Deferred:
         """How many records are under way."""
         return len(self._offsets)
 
-    def begin(self, records: Sequence[Record]) -> None:
-        """Notes records that end later."""
-        self._offsets.begin(records)
+    def begin(self, sizes: Mapping[Place, int]) -> None:
+        """Notes records that end later, and the bytes of memory that each keeps till then."""
+        self._offsets.begin(sizes)
 
-    def finish(self, records: Sequence[Record]) -> None:
+    def finish(self, places: Sequence[Place]) -> None:
         """Notes that all about these is done and durable."""
-        self._offsets.finish(records)
+        self._offsets.finish(places)
+
+    def make_room(self) -> None:
+        """In the middle of a batch whose beginning is under way: waits until memory may be taken by the rest of it.
+
+        Raises Unavailable if that takes too long: the batch is handled again later.
+        """
+        deadline = monotonic() + ROOM_SECONDS
+        while self._offsets.bytes >= self._most_bytes:
+            if monotonic() > deadline:
+                raise Unavailable("too much is under way")
+            self.hold(FULL_SECONDS)
 
     def poll(self, seconds: float) -> Sequence[Record]:
         """The next records; none while too many are unfinished. Raises Unavailable when the broker can't be asked."""
         if monotonic() - self._last_commit >= self._every:
             self._commit()
         # The batch that is read next must have its place, too.
-        if len(self._offsets) > self._room:
+        if len(self._offsets) > self._room or self._offsets.bytes >= self._most_bytes:
             self.hold(FULL_SECONDS)
             return ()
         # Ends that come meanwhile are committed without a new record, too.

@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_whe
 from tenacity.wait import wait_base
 
 from octavo.domain.errors import Malformed, Unavailable
-from octavo.messaging import Partition, Record, Sink, Source
+from octavo.messaging import Partition, Place, Record, Sink, Source
 from octavo.messaging.dead import DeadShare, bury
 from octavo.telemetry import metrics
 from octavo.telemetry.zero import at_zero
@@ -53,7 +53,7 @@ class Dead(Generic[M]):
     received: Received[M] | None = None
 
 
-Graveyard = dict[tuple[Partition, int], Dead[M]]
+Graveyard = dict[Place, Dead[M]]
 """The dead records of a batch, by where they stand."""
 
 Handler = Callable[[Sequence[Received[M]]], Sequence[Outgoing]]
@@ -150,20 +150,20 @@ class Consumer(Generic[M]):
             try:
                 received.append(Received(self.topic.decode(record.value), record))
             except Malformed as error:
-                dead[_place(record)] = Dead(record, error)
+                dead[record.place] = Dead(record, error)
         return received, dead
 
     def _divide(self, received: Sequence[Received[M]], dead: Graveyard[M]) -> list[Outgoing]:
         """Handles a batch; one that holds a malformed record is halved until that record stands alone and is noted as dead."""
         # When the batch is handled again, those that an earlier attempt has found are left out.
-        living = [one for one in received if _place(one.record) not in dead] if dead else received
+        living = [one for one in received if one.record.place not in dead] if dead else received
         if not living:
             return []
         try:
             return list(self.handler(living))
         except Malformed as error:
             if len(living) == 1:
-                dead[_place(living[0].record)] = Dead(living[0].record, error, living[0])
+                dead[living[0].record.place] = Dead(living[0].record, error, living[0])
                 return []
             middle = len(living) // 2
             return self._divide(living[:middle], dead) + self._divide(living[middle:], dead)
@@ -172,10 +172,6 @@ class Consumer(Generic[M]):
         if dead.received is not None:
             self.on_dead(dead.received, dead.error)
         return bury(dead.record, dead.error)
-
-
-def _place(record: Record) -> tuple[Partition, int]:
-    return record.partition, record.offset
 
 
 def _ends(records: Sequence[Record]) -> dict[Partition, int]:

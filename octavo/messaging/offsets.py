@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from threading import Lock
 
-from octavo.messaging import Partition, Record
+from octavo.messaging import Partition, Place
 
 
 class Offsets:
     """How far a source was read, and which of its records are unfinished. Safe for threads."""
 
     def __init__(self) -> None:
-        self._unfinished: dict[Partition, set[int]] = {}
+        self._unfinished: dict[Partition, dict[int, int]] = {}
+        self._bytes = 0
         self._reached: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
         self._lock = Lock()
@@ -20,17 +21,24 @@ class Offsets:
         with self._lock:
             return sum(map(len, self._unfinished.values()))
 
-    def begin(self, records: Iterable[Record]) -> None:
-        """Notes records whose end comes later, before the end of their batch is reached."""
-        with self._lock:
-            for record in records:
-                self._unfinished.setdefault(record.partition, set()).add(record.offset)
+    @property
+    def bytes(self) -> int:
+        """How much memory the unfinished records keep."""
+        return self._bytes
 
-    def finish(self, records: Iterable[Record]) -> None:
+    def begin(self, sizes: Mapping[Place, int]) -> None:
+        """Notes records whose end comes later, before the end of their batch is reached, and the bytes that each keeps."""
+        with self._lock:
+            for (partition, offset), size in sizes.items():
+                there = self._unfinished.setdefault(partition, {})
+                self._bytes += size - there.get(offset, 0)
+                there[offset] = size
+
+    def finish(self, places: Iterable[Place]) -> None:
         """Notes that all about these is done and durable. One of a partition that was lost since is passed over."""
         with self._lock:
-            for record in records:
-                self._unfinished.get(record.partition, set()).discard(record.offset)
+            for partition, offset in places:
+                self._bytes -= self._unfinished.get(partition, {}).pop(offset, 0)
 
     def reach(self, ends: Mapping[Partition, int]) -> None:
         """Notes that all below these offsets is finished, but for what was begun."""
@@ -41,7 +49,7 @@ class Offsets:
         """Forgets partitions that belong to another member now: it handles their records again."""
         with self._lock:
             for partition in partitions:
-                self._unfinished.pop(partition, None)
+                self._bytes -= sum(self._unfinished.pop(partition, {}).values())
                 self._reached.pop(partition, None)
                 self._committed.pop(partition, None)
 

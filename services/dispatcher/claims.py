@@ -1,8 +1,10 @@
 """Claiming: a batch of persisted notifications is rendered, claimed in one statement, and handed on to be sent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from sys import getsizeof
 from time import monotonic
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
@@ -11,7 +13,7 @@ from octavo.domain.errors import Malformed, Rejected
 from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.domain.outcome import Permanent
 from octavo.faultpoint import Point, reach
-from octavo.messaging import Record
+from octavo.messaging import Place
 from octavo.messaging.loop import Received
 from octavo.providers import EmailMessage, TextMessage
 from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF
@@ -26,8 +28,12 @@ from octavo.v1.messages_pb2 import NotificationMessage
 from services.dispatcher.compose import Composer
 
 BATCH = 120
+PIECE_BYTES = 4_000_000
+"""What is rendered before it is claimed, about: of large emails less than a batch."""
 Content = TextMessage | EmailMessage | Permanent
 """What goes to a provider; or why it can't be made."""
+Batch: TypeAlias = Sequence[Received[NotificationMessage]]
+Piece: TypeAlias = dict[UUID, tuple[Received[NotificationMessage], Content]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class Claimed:
     type: NotificationType
     key_type: KeyType
     message: Content
-    record: Record
+    place: Place
+    """Of its record, which is not kept: a thousand may be under way."""
     token: UUID
     attempt: int
     claimed_at: float
@@ -57,20 +64,24 @@ class Claims:
         composer: Composer,
         *,
         topic: str,
-        begin: Callable[[Sequence[Record]], None],
+        begin: Callable[[Mapping[Place, int]], None],
         hand_on: Callable[[Sequence[Claimed]], None],
+        make_room: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._composer = composer
         self._topic = topic
         self._begin = begin
         self._hand_on = hand_on
+        self._make_room = make_room
         # Kept until a claim succeeds: one whose answer was lost is made again, not left to run out.
         self._token = uuid4()
+        # Of a batch whose rest could not be claimed: they are not asked for again with the rest.
+        self._claimed_before: set[UUID] = set()
         at_zero(metrics.CLAIMS, [topic], ["claimed", "skipped"])
 
     @measured
-    def claim(self, batch: Sequence[Received[NotificationMessage]]) -> Sequence[Outgoing]:
+    def claim(self, batch: Batch) -> Sequence[Outgoing]:
         """Claims what is free and due, and hands it on; nothing is to be published.
 
         What is not free was sent, is being sent, or was withdrawn: its record ends here. Raises Unavailable while PostgreSQL is
@@ -84,40 +95,62 @@ class Claims:
         ) as headers:
             return self._claim(batch, headers)
 
-    def _claim(
-        self, batch: Sequence[Received[NotificationMessage]], headers: Mapping[bytes, Headers]
-    ) -> Sequence[Outgoing]:
-        # Rendered first: what can't be opened must not be claimed, and a claim's lease is for the call alone.
+    def _claim(self, batch: Batch, headers: Mapping[bytes, Headers]) -> Sequence[Outgoing]:
         self._composer.prepare([received.message for received in batch])
-        composed: dict[UUID, tuple[Received[NotificationMessage], Content]] = {}
+        claimed = 0
+        for number, piece in enumerate(self._pieces(batch)):
+            if number:
+                self._make_room()
+            claimed += self._claim_piece(piece, headers)
+        metrics.CLAIMS.labels(self._topic, "skipped").inc(len(batch) - claimed)
+        self._claimed_before.clear()
+        return ()
+
+    def _pieces(self, batch: Batch) -> Iterator[Piece]:
+        """The batch as it is claimed at once: nearly always whole, but in pieces where it would fill the memory."""
+        piece: Piece = {}
+        size = 0
+        # Rendered first: what can't be opened must not be claimed, and a claim's lease is for the call alone.
         for received in batch:
-            composed.setdefault(_id_of(received.message), (received, self._compose(received.message)))
+            notification_id = _id_of(received.message)
+            if notification_id in piece or notification_id in self._claimed_before:
+                continue
+            content = self._compose(received.message)
+            piece[notification_id] = received, content
+            size += _size_of(content)
+            if size >= PIECE_BYTES:
+                yield piece
+                piece, size = {}, 0
+        if piece:
+            yield piece
+
+    def _claim_piece(self, piece: Piece, headers: Mapping[bytes, Headers]) -> int:
         reach(Point.DISPATCHER_BEFORE_CLAIM)
         token, now = self._token, monotonic()
-        attempts = self._claimed(list(composed), token)
+        attempts = self._claimed(list(piece), token)
         self._token = uuid4()
+        self._claimed_before |= attempts.keys()
         reach(Point.DISPATCHER_AFTER_CLAIM)
         claimed = [
             Claimed(
                 id=notification_id,
                 type=TYPE_OF[received.message.type],
                 key_type=KEY_TYPE_OF[received.message.key_type],
-                message=message,
-                record=received.record,
+                message=content,
+                place=received.record.place,
                 token=token,
                 attempt=attempts[notification_id],
                 claimed_at=now,
                 accepted_at_micros=received.message.created_at_micros,
                 headers=headers.get(received.message.id, ()),
             )
-            for notification_id, (received, message) in composed.items()
+            for notification_id, (received, content) in piece.items()
             if notification_id in attempts
         ]
         metrics.CLAIMS.labels(self._topic, "claimed").inc(len(claimed))
-        metrics.CLAIMS.labels(self._topic, "skipped").inc(len(batch) - len(claimed))
-        self._begin([one.record for one in claimed])
+        self._begin({one.place: _size_of(one.message) for one in claimed})
         self._hand_on(claimed)
-        return ()
+        return len(claimed)
 
     def _claimed(self, ids: Sequence[UUID], token: UUID) -> dict[UUID, int]:
         with transaction(self._engine) as connection:
@@ -135,3 +168,8 @@ def _id_of(message: NotificationMessage) -> UUID:
         return UUID(bytes=message.id)
     except ValueError:
         raise Malformed("the notification has no id") from None
+
+
+def _size_of(content: Content) -> int:
+    """Bytes of memory that it keeps, about; of anything but emails next to nothing."""
+    return getsizeof(content.plain) + getsizeof(content.html) if isinstance(content, EmailMessage) else 0

@@ -99,7 +99,7 @@ def topic_parts(
         default_region=settings.default_region,
         default_sms_sender=settings.default_sms_sender,
     )
-    claims = Claims(pool, composer, topic=name, begin=source.begin, hand_on=hand_on)
+    claims = Claims(pool, composer, topic=name, begin=source.begin, hand_on=hand_on, make_room=source.make_room)
 
     def consume(stop: Event) -> None:
         Consumer(lane.send, source, claims.claim, sink).run(stop)

@@ -15,7 +15,7 @@ from octavo.domain.errors import Unavailable
 from octavo.domain.outcome import Uncertain
 from octavo.domain.retry import Backoff
 from octavo.faultpoint import Point, reach
-from octavo.messaging import Record
+from octavo.messaging import Place
 from octavo.storage.errors import transaction
 from octavo.storage.send import record_outcomes, release_notifications
 from octavo.telemetry import metrics
@@ -34,7 +34,7 @@ IDLE_SECONDS = 0.2
 class Recorder:
     """Writes outcomes, and gives claims back that led to no call. `put` and `give_back` may be used by any thread."""
 
-    def __init__(self, engine: Engine, backoff: Backoff, finish: Callable[[Sequence[Record]], None]) -> None:
+    def __init__(self, engine: Engine, backoff: Backoff, finish: Callable[[Sequence[Place]], None]) -> None:
         self._engine = engine
         self._backoff = backoff
         self._finish = finish
@@ -66,7 +66,7 @@ class Recorder:
         if unused := [one for one in batch if isinstance(one, Claimed)]:
             patient(self._release, unused)
         reach(Point.DISPATCHER_AFTER_RECORD)
-        self._finish([one.record if isinstance(one, Claimed) else one.claimed.record for one in batch])
+        self._finish([one.place if isinstance(one, Claimed) else one.claimed.place for one in batch])
 
     @measured
     def _record(self, ended: Sequence[Ended]) -> None:

@@ -1,7 +1,7 @@
 """Kafka's Source, through kafka-python.
 
 Defaults overridden on purpose: no automatic commits, from the earliest record, no automatic topics, short reconnects (a
-broker that is back is found within a second or two).
+broker that is back is found within a second or two), and fetches that keep to the memory of a small pod.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,9 @@ from octavo.messaging import Partition, Record
 from octavo.messaging.kafka.client import connected
 from octavo.messaging.kafka.corrections import finish_joins, look_calmly
 from octavo.messaging.security import KafkaSecurity
+
+FETCH_BYTES = 8 * 1024 * 1024
+"""What one fetch brings at most, or one record if that is larger: a batch of large ones is small."""
 
 
 class KafkaSource:
@@ -131,6 +134,7 @@ class KafkaSource:
                 allow_auto_create_topics=False,
                 max_poll_records=self._at_most,
                 fetch_max_wait_ms=500,
+                fetch_max_bytes=FETCH_BYTES,
                 # A member that is killed is missed after this; work in hand is published and committed far sooner.
                 session_timeout_ms=int(self._session_seconds * 1000),
                 heartbeat_interval_ms=int(self._session_seconds * 200),

@@ -119,7 +119,9 @@ def claim(engine: Engine, release: dict[str, Any], lane: Lane, values: list[byte
     sealer = Sealer(release["sealing_keys"].split(","))
     composer = Composer(sealer, Directory(engine), default_region="GB", default_sms_sender="Octavo")
     source = Deferred(broker.source("dispatcher", topic), 1000, commit_seconds=0)
-    claims = Claims(engine, composer, topic=topic, begin=source.begin, hand_on=claimed.extend)
+    claims = Claims(
+        engine, composer, topic=topic, begin=source.begin, hand_on=claimed.extend, make_room=source.make_room
+    )
     broker.publish([topics.Outgoing(topic, b"", value) for value in values])
     Consumer(lane.send, source, claims.claim, broker, wait=wait_fixed(0)).step(Event())
     assert broker.values(f"{topic}.dead") == []

@@ -16,7 +16,7 @@ from octavo import seed, topics
 from octavo.crypto import Sealer
 from octavo.domain.ids import uuid7
 from octavo.domain.retry import PROVIDER_BACKOFF
-from octavo.messaging import Record
+from octavo.messaging import Place
 from octavo.messaging.deferred import Deferred
 from octavo.messaging.loop import Consumer
 from octavo.messaging.memory import Broker
@@ -42,19 +42,24 @@ class Bench:
         self.broker = broker
         self.known = known
         self.claimed: list[Claimed] = []
-        self.finished: list[Record] = []
+        self.finished: list[Place] = []
         self.sealer = Sealer([KEY])
         composer = Composer(self.sealer, Directory(engine), default_region="GB", default_sms_sender="Octavo")
         self.source = Deferred(broker.source("dispatcher", topics.SEND_SMS.name), 1000, commit_seconds=0)
         claims = Claims(
-            engine, composer, topic=topics.SEND_SMS.name, begin=self.source.begin, hand_on=self.claimed.extend
+            engine,
+            composer,
+            topic=topics.SEND_SMS.name,
+            begin=self.source.begin,
+            hand_on=self.claimed.extend,
+            make_room=self.source.make_room,
         )
         self.consumer = Consumer(topics.SEND_SMS, self.source, claims.claim, broker, wait=wait_fixed(0))
         self.recorder = Recorder(engine, PROVIDER_BACKOFF, self._finish)
 
-    def _finish(self, records: Sequence[Record]) -> None:
-        self.finished += records
-        self.source.finish(records)
+    def _finish(self, places: Sequence[Place]) -> None:
+        self.finished += places
+        self.source.finish(places)
 
     def message(self, **changed: Any) -> NotificationMessage:
         """A notification as the persister publishes it; its row is there."""

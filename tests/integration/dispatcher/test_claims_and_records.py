@@ -1,14 +1,17 @@
 """Claiming and recording: once each, in batches, whatever is redelivered or away."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, exc
+from sqlalchemy import Connection, Engine, event, exc
 from structlog.testing import capture_logs
 
 from octavo import seed
+from octavo.domain.errors import Unavailable
 from octavo.domain.notification import Status
 from octavo.domain.outcome import Accepted, Permanent, Temporary, Uncertain
 from octavo.messaging.memory import Broker
@@ -253,3 +256,37 @@ def test_a_retry_is_not_planned_for_what_a_receipt_has_settled(bench):
     bench.rows("UPDATE notifications SET status = 'delivered' RETURNING 1")
     bench.recorder.write([ended(bench, Temporary("busy"))])
     assert bench.rows("SELECT status, next_attempt_at FROM notifications") == [("delivered", None)]
+
+
+def test_a_batch_that_would_fill_the_memory_is_claimed_in_pieces_as_room_is_made(bench, monkeypatch):
+    monkeypatch.setattr(claims, "_size_of", lambda _: 3_000_000)
+    bench.arrives(*(bench.message() for _ in range(12)))
+    at_once: list[int] = []
+
+    def end_all(_seconds: float) -> None:
+        at_once.append(bench.source.unfinished)
+        bench.source.finish([one.place for one in bench.claimed])
+
+    monkeypatch.setattr(bench.source, "hold", end_all)
+    bench.step()
+    assert at_once == [6]
+    assert [one.place.offset for one in bench.claimed] == list(range(12))
+
+
+def test_a_piece_whose_answer_was_lost_is_claimed_again_and_the_pieces_before_it_are_not(bench, monkeypatch):
+    monkeypatch.setattr(claims, "_size_of", lambda _: 3_000_000)
+    bench.arrives(*(bench.message() for _ in range(6)))
+    lost = iter([False, True, False, False])
+
+    @contextmanager
+    def losing(engine: Engine) -> Iterator[Connection]:
+        with transaction(engine) as connection:
+            yield connection
+        if next(lost):
+            raise Unavailable("the answer was lost")
+
+    monkeypatch.setattr(claims, "transaction", losing)
+    bench.step()
+    assert [one.place.offset for one in bench.claimed] == list(range(6))
+    assert bench.rows("SELECT DISTINCT attempts, claim_expires_at IS NOT NULL FROM notifications") == [(1, True)]
+    assert {one.attempt for one in bench.claimed} == {1}

@@ -4,14 +4,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from octavo.messaging import Partition, Record
+from octavo.messaging import Partition, Place
 from octavo.messaging.offsets import Offsets
 
 PARTITIONS = [Partition("send-sms", number) for number in range(2)]
-
-
-def record(partition: Partition, offset: int) -> Record:
-    return Record(partition, offset, b"", b"")
+SIZE = 3
 
 
 class Reading(RuleBasedStateMachine):
@@ -22,14 +19,14 @@ class Reading(RuleBasedStateMachine):
         self.offsets = Offsets()
         self.position = dict.fromkeys(PARTITIONS, 0)
         self.committed = dict.fromkeys(PARTITIONS, 0)
-        self.unfinished: set[tuple[Partition, int]] = set()
+        self.unfinished: set[Place] = set()
 
     @rule(partition=st.sampled_from(PARTITIONS), handed_on=st.lists(st.booleans(), min_size=1, max_size=5))
     def read(self, partition: Partition, handed_on: list[bool]) -> None:
         start = self.position[partition]
-        begun = [record(partition, start + place) for place, later in enumerate(handed_on) if later]
-        self.offsets.begin(begun)
-        self.unfinished |= {(partition, one.offset) for one in begun}
+        begun = [Place(partition, start + place) for place, later in enumerate(handed_on) if later]
+        self.offsets.begin(dict.fromkeys(begun, SIZE))
+        self.unfinished |= set(begun)
         self.position[partition] = start + len(handed_on)
         self.offsets.reach({partition: self.position[partition]})
 
@@ -38,7 +35,7 @@ class Reading(RuleBasedStateMachine):
         if self.unfinished:
             one = draw.choice(sorted(self.unfinished))  # type: ignore[attr-defined]
             self.unfinished.discard(one)
-            self.offsets.finish([record(*one)])
+            self.offsets.finish([one])
 
     @rule()
     def commit(self) -> None:
@@ -69,6 +66,7 @@ class Reading(RuleBasedStateMachine):
             below = [offset for one, offset in self.unfinished if one == partition]
             assert end == min([self.position[partition], *below])
         assert len(self.offsets) == len(self.unfinished)
+        assert self.offsets.bytes == len(self.unfinished) * SIZE
 
 
 TestReading = Reading.TestCase
@@ -77,8 +75,8 @@ TestReading.settings = settings(max_examples=100, stateful_step_count=30, deadli
 
 def test_a_record_that_is_read_again_holds_back_those_above_it():
     offsets, (partition, _) = Offsets(), PARTITIONS
-    offsets.begin([record(partition, 1)])
+    offsets.begin({Place(partition, 1): SIZE})
     offsets.reach({partition: 2})
-    offsets.begin([record(partition, 0)])
+    offsets.begin({Place(partition, 0): SIZE})
     offsets.reach({partition: 1})
     assert offsets.to_commit() == {partition: 0}

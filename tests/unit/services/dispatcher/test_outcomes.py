@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.domain.retry import PROVIDER_BACKOFF
-from octavo.messaging import Partition, Record
+from octavo.messaging import Partition, Place
 from octavo.telemetry import metrics
 from services.dispatcher.claims import Claimed
 from services.dispatcher.outcomes import Ended, recorded, tell
@@ -24,7 +24,7 @@ def ended(outcome: Outcome, attempt: int = 1, kind: NotificationType = Notificat
         type=kind,
         key_type=KeyType.LIVE,
         message=Permanent("not looked at"),
-        record=Record(Partition("send-sms", 0), 0, b"", b""),
+        place=Place(Partition("send-sms", 0), 0),
         token=uuid4(),
         attempt=attempt,
         claimed_at=0.0,

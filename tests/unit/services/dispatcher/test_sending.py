@@ -13,7 +13,7 @@ from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.domain.recipient import parse_phone
 from octavo.domain.weights import Weights
-from octavo.messaging import Partition, Record
+from octavo.messaging import Partition, Place
 from octavo.messaging.memory import Broker
 from octavo.providers import TextMessage
 from octavo.v1.messages_pb2 import ReceiptMessage
@@ -84,7 +84,7 @@ def claimed(number: str = "07700900111", **changed: Any) -> Claimed:
         "type": NotificationType.SMS,
         "key_type": KeyType.LIVE,
         "message": message,
-        "record": Record(Partition("send-sms", 0), 0, b"", b""),
+        "place": Place(Partition("send-sms", 0), 0),
         "token": uuid4(),
         "attempt": 1,
         "claimed_at": monotonic(),
