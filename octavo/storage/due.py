@@ -17,16 +17,24 @@ RECEIPT_WAIT = timedelta(hours=72)
 UNCONFIRMED_WAIT = timedelta(minutes=10)
 """How long a receipt may resolve an unconfirmed send before the service's policy does."""
 
+MOST_RESENDS = 1
+"""How often an unconfirmed send is made again: a provider that never says what it took would get it every ten minutes."""
+MOST_SEALED_BYTES = 8_000_000
+"""What is sealed of the rows that are taken at once, about."""
+
 # The row is pushed on before it is published: a crash in between costs a wait, never the notification.
 _DUE = text(f"""
 WITH picked AS MATERIALIZED (
-    SELECT id, status FROM notifications WHERE next_attempt_at <= now()
-    ORDER BY next_attempt_at LIMIT :at_most FOR UPDATE SKIP LOCKED
+    SELECT id, status, next_attempt_at, coalesce(octet_length(sealed), 0) AS size FROM notifications
+    WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT :at_most FOR UPDATE SKIP LOCKED
+), cut AS MATERIALIZED (
+    -- The length of what is sealed is known without reading it: what does not fit stays where it is.
+    SELECT id, status, sum(size) OVER (ORDER BY next_attempt_at, id) - size AS before FROM picked
 ), changed AS (
     UPDATE notifications n
     SET status = CASE WHEN p.status = 'scheduled' THEN 'created' ELSE p.status END,
         due = true, next_attempt_at = now() + :again_after, updated_at = now()
-    FROM picked p WHERE n.id = p.id
+    FROM cut p WHERE n.id = p.id AND p.before < :most_bytes
     RETURNING {MESSAGE_COLUMNS}, p.status AS was
 ), remembered AS (
     UPDATE notification_history h SET status = 'created', updated_at = now()
@@ -52,10 +60,12 @@ WITH picked AS MATERIALIZED (
 ), changed AS (
     UPDATE notifications n SET {change}, updated_at = now()
     FROM picked p WHERE n.id = p.id
-    RETURNING n.id, n.service_id, n.notification_type, n.status, n.status_reason, n.completed_at, n.provider, p.status AS was
+    RETURNING n.id, n.service_id, n.notification_type, n.status, n.status_reason, n.attempts, n.sent_at, n.completed_at,
+              n.provider, p.status AS was
 ), remembered AS (
     UPDATE notification_history h
-    SET status = c.status, status_reason = c.status_reason, completed_at = c.completed_at, updated_at = now()
+    SET status = c.status, status_reason = c.status_reason, attempts = c.attempts, sent_at = c.sent_at,
+        completed_at = c.completed_at, updated_at = now()
     FROM changed c WHERE h.id = c.id
 ), moved AS (
     INSERT INTO notification_moves (notification_id, service_id, status, reason)
@@ -80,7 +90,7 @@ _GIVE_UP = text(
     _SWEEP.format(
         join="JOIN services s ON s.id = n.service_id",
         condition="n.unconfirmed_at < now() - CAST(:wait AS interval) AND n.status = 'sending' AND NOT n.resend "
-        "AND s.unconfirmed_policy = 'FAIL'",
+        f"AND (s.unconfirmed_policy = 'FAIL' OR n.resends >= {MOST_RESENDS})",
         change="status = 'technical-failure', unconfirmed_at = NULL, completed_at = now(), "
         "status_reason = 'unconfirmed: no receipt came'",
     )
@@ -89,8 +99,8 @@ _SEND_AGAIN = text(
     _SWEEP.format(
         join="JOIN services s ON s.id = n.service_id",
         condition="n.unconfirmed_at < now() - CAST(:wait AS interval) AND n.status = 'sending' AND NOT n.resend "
-        "AND s.unconfirmed_policy = 'RESEND'",
-        change="resend = true, due = true, next_attempt_at = now()",
+        f"AND s.unconfirmed_policy = 'RESEND' AND n.resends < {MOST_RESENDS}",
+        change="resend = true, resends = n.resends + 1, due = true, next_attempt_at = now()",
     )
 )
 _NO_RECEIPT = text(
@@ -98,7 +108,8 @@ _NO_RECEIPT = text(
         join="",
         condition="n.status IN ('sending', 'pending') AND n.sent_at < now() - CAST(:wait AS interval) "
         "AND n.unconfirmed_at IS NULL",
-        change="status = 'temporary-failure', completed_at = now(), status_reason = 'no receipt within 72 hours'",
+        change="status = 'temporary-failure', completed_at = now(), next_attempt_at = NULL, resend = false, "
+        "status_reason = 'no receipt within 72 hours'",
     )
 )
 
@@ -119,8 +130,8 @@ _RESTORED = text(
 def take_due_notifications(
     connection: Connection, at_most: int = 500, again_after: timedelta = RESCUE_AFTER
 ) -> list[NotificationMessage]:
-    """Those to publish now, oldest first. If they are not claimed, they come again after a while."""
-    rows = connection.execute(_DUE, {"at_most": at_most, "again_after": again_after})
+    """Those to publish now, oldest first: fewer where they are large. If they are not claimed, they come again after a while."""
+    rows = connection.execute(_DUE, {"at_most": at_most, "most_bytes": MOST_SEALED_BYTES, "again_after": again_after})
     return [message_of(row) for row in rows]
 
 
@@ -138,13 +149,13 @@ def mark_expired_claims(connection: Connection, at_most: int = 500) -> Sequence[
 
 @measured
 def fail_unconfirmed(connection: Connection, wait: timedelta = UNCONFIRMED_WAIT, at_most: int = 500) -> Sequence[str]:
-    """Ends unconfirmed sends of services with the policy FAIL; their ids."""
+    """Ends unconfirmed sends of services with the policy FAIL, and those that were repeated already; their ids."""
     return [str(row.id) for row in connection.execute(_GIVE_UP, {"wait": wait, "at_most": at_most})]
 
 
 @measured
 def resend_unconfirmed(connection: Connection, wait: timedelta = UNCONFIRMED_WAIT, at_most: int = 500) -> Sequence[str]:
-    """Makes unconfirmed sends of services with the policy RESEND due again; their ids."""
+    """Makes unconfirmed sends of services with the policy RESEND due again, once; their ids."""
     return [str(row.id) for row in connection.execute(_SEND_AGAIN, {"wait": wait, "at_most": at_most})]
 
 

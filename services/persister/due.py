@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from octavo.messaging import Sink
 from octavo.process import repeat
 from octavo.storage.columns import TYPE_OF
-from octavo.storage.due import postpone_rescue, take_due_notifications
+from octavo.storage.due import MOST_SEALED_BYTES, postpone_rescue, take_due_notifications
 from octavo.storage.errors import transaction
 from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
@@ -35,19 +35,19 @@ class Due:
 
     def run(self, stop: Event) -> None:
         """Goes on until told to stop; PostgreSQL and Kafka may be away."""
-        repeat("due", lambda: self.publish_due() == BATCH, self._every, stop)
+        repeat("due", lambda: _is_full(self.publish_due()), self._every, stop)
 
     @measured
-    def publish_due(self) -> int:
-        """Takes a batch and publishes it; how many there were. Raises Unavailable: those taken come again by themselves."""
+    def publish_due(self) -> Sequence[NotificationMessage]:
+        """Takes a batch and publishes it. Raises Unavailable: those taken come again by themselves."""
         with transaction(self._engine) as connection:
             messages = take_due_notifications(connection, BATCH, AGAIN_AFTER)
         if not messages:
-            return 0
+            return ()
         self._publish(messages)
         with transaction(self._engine) as connection:
             postpone_rescue(connection, [UUID(bytes=message.id) for message in messages])
-        return len(messages)
+        return messages
 
     def _publish(self, messages: Sequence[NotificationMessage]) -> None:
         if traces.active is None:
@@ -56,6 +56,11 @@ class Due:
         # What came before in its trace is not known here: it goes behind the first span.
         with traces.active.handled("due", [(message.id, ()) for message in messages], {}) as headers:
             self._sink.publish([to(_topic(message), message, headers.get(message.id, ())) for message in messages])
+
+
+def _is_full(batch: Sequence[NotificationMessage]) -> bool:
+    """Whether more may be due than was taken."""
+    return len(batch) == BATCH or sum(len(message.sealed) for message in batch) >= MOST_SEALED_BYTES
 
 
 def _topic(message: NotificationMessage) -> Topic[NotificationMessage]:

@@ -162,7 +162,7 @@ def test_rows_of_a_release_before_that_were_under_way_go_on(engine, release):
     upgraded(engine, release, *BEFORE_SENDING, "notifications", "notification_history")
     statements(engine, "UPDATE notifications SET next_attempt_at = now() WHERE status = 'scheduled'")
     broker = Broker()
-    waiting = Due(engine, broker).publish_due()
+    waiting = len(Due(engine, broker).publish_due())
     assert waiting == sum(row["status"] == "scheduled" for row in release["rows"]["notifications"]) > 0
     claimed = [one for lane in LANES for one in claim(engine, release, lane, broker.values(lane.send.name))]
     assert len(claimed) == waiting

@@ -1,6 +1,7 @@
 """The sweeps: what stood still is settled, once, by whoever comes first."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from structlog.testing import capture_logs
 from octavo.messaging.memory import Broker
 from octavo.topics import LANES
 from octavo.v1.messages_pb2 import NotificationMessage
-from services.persister import sweeps
+from services.persister import due, sweeps
 from services.persister.due import Due
 from services.persister.sweeps import SWEEPS, Sweeper
-from tests.integration.persister.conftest import API_SMS, CSV_EMAIL, Bench, accepted, later, uuid_of
+from tests.integration.persister.conftest import API_EMAIL, API_SMS, CSV_EMAIL, Bench, accepted, later, uuid_of
 
 BY_NAME = {sweep.name: sweep for sweep in SWEEPS}
 ONE = "SELECT status, status_reason <> '', unconfirmed_at IS NOT NULL, completed_at IS NOT NULL FROM notifications"
@@ -83,8 +84,39 @@ def test_an_unconfirmed_send_is_repeated_in_the_end_if_its_service_wants_that(be
     change(bench, "status = 'sending', unconfirmed_at = now() - interval '11 min', next_attempt_at = NULL")
     assert not sweep(bench, "unconfirmed to fail")
     assert sweep(bench, "unconfirmed to send again")
-    assert Due(bench.engine, bench.broker).publish_due() == 1
+    assert len(Due(bench.engine, bench.broker).publish_due()) == 1
     assert bench.sent() == [message.id] * 2
+
+
+def test_a_send_that_was_repeated_and_is_unconfirmed_again_is_not_repeated_once_more(bench):
+    message = persisted(bench)
+    service(bench, message, "RESEND")
+    change(bench, "status = 'sending', unconfirmed_at = now() - interval '11 min', next_attempt_at = NULL")
+    assert sweep(bench, "unconfirmed to send again")
+    # Claimed again, and its outcome is as uncertain as that of the first send.
+    change(bench, "resend = false, unconfirmed_at = now() - interval '9 min', next_attempt_at = NULL")
+    assert not sweep(bench, "unconfirmed to fail")
+    change(bench, "unconfirmed_at = now() - interval '11 min'")
+    assert not sweep(bench, "unconfirmed to send again")
+    assert sweep(bench, "unconfirmed to fail")
+    assert bench.rows("SELECT status, next_attempt_at FROM notifications") == [("technical-failure", None)]
+
+
+def test_a_retry_that_is_planned_ends_with_its_notification(bench):
+    persisted(bench)
+    change(bench, "status = 'sending', sent_at = now() - interval '73 h', resend = true, next_attempt_at = now()")
+    assert sweep(bench, "no receipt")
+    assert bench.rows("SELECT status, resend, next_attempt_at FROM notifications") == [
+        ("temporary-failure", False, None)
+    ]
+
+
+def test_what_a_sweep_says_of_a_send_is_in_the_history_too(bench):
+    persisted(bench)
+    change(bench, "claim_token = gen_random_uuid(), claim_expires_at = now() - interval '1 s', attempts = 2")
+    assert sweep(bench, "expired claims")
+    remembered = "SELECT status, attempts, sent_at IS NOT NULL FROM notification_history"
+    assert bench.rows(remembered) == [("sending", 2, True)]
 
 
 def test_without_a_receipt_for_72_hours_it_counts_as_a_temporary_failure(bench):
@@ -122,19 +154,40 @@ def test_what_is_due_goes_to_the_dispatchers_topic_of_its_own_lane(engine, lane)
     bench = Bench(engine, lane)
     message = persisted(bench)
     change(bench, "next_attempt_at = now(), due = false")
-    assert Due(engine, bench.broker).publish_due() == 1
+    assert len(Due(engine, bench.broker).publish_due()) == 1
     assert bench.sent() == [message.id] * 2
     # Published, it is not due again until a rescue.
-    assert Due(engine, bench.broker).publish_due() == 0
+    assert len(Due(engine, bench.broker).publish_due()) == 0
     assert bench.rows("SELECT due, next_attempt_at > now() + interval '10 min' FROM notifications") == [(True, True)]
+
+
+def test_large_ones_that_are_due_are_taken_a_few_at_a_time_and_the_oldest_first(engine):
+    bench = Bench(engine, API_EMAIL)
+    messages = [persisted(bench, sealed=b"s" * 3_000_000) for _ in range(5)]
+    change(bench, "next_attempt_at = created_at")
+    before = len(bench.sent())
+    loop = Due(engine, bench.broker)
+    assert [len(loop.publish_due()) for _ in range(3)] == [3, 2, 0]
+    assert bench.sent()[before:] == [message.id for message in messages]
+
+
+def test_goes_on_at_once_while_more_large_ones_are_due(engine, monkeypatch):
+    bench = Bench(engine, API_EMAIL)
+    for _ in range(4):
+        persisted(bench, sealed=b"s" * 3_000_000)
+    change(bench, "next_attempt_at = now()")
+    goes_on: list[bool] = []
+    monkeypatch.setattr(due, "repeat", lambda _name, step, _every, _stop: goes_on.extend([step(), step()]))
+    Due(engine, bench.broker).run(Event())
+    assert goes_on == [True, False]
 
 
 def test_a_scheduled_one_is_created_when_its_time_has_come(engine):
     bench = Bench(engine, CSV_EMAIL)
     message = persisted(bench, send_at_micros=later(3600))
-    assert Due(engine, bench.broker).publish_due() == 0
+    assert len(Due(engine, bench.broker).publish_due()) == 0
     change(bench, "next_attempt_at = now()")
-    assert Due(engine, bench.broker).publish_due() == 1
+    assert len(Due(engine, bench.broker).publish_due()) == 1
     assert bench.sent() == [message.id]
     assert bench.rows("SELECT status FROM notifications UNION SELECT status FROM notification_history") == [
         ("created",)
@@ -157,6 +210,6 @@ def test_two_due_loops_take_different_rows(engine):
     change(bench, "next_attempt_at = now()")
     before = len(bench.sent())
     with ThreadPoolExecutor(4) as threads:
-        taken = list(threads.map(lambda _: Due(engine, bench.broker).publish_due(), range(4)))
+        taken = list(threads.map(lambda _: len(Due(engine, bench.broker).publish_due()), range(4)))
     assert sum(taken) == 30
     assert sorted(bench.sent()[before:]) == sorted(message.id for message in messages)
