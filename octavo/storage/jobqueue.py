@@ -4,7 +4,7 @@ A reader that dies leaves its claim, which runs out; whoever claims the job next
 Each statement sets what the reader knows, so that repeating it after a lost answer changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ UPLOADS = "/uploads/"
 
 _WAITING = (
     "status IN ('ready', 'reading', 'stopped') AND next_try_at <= now() "
-    "AND (claim_expires_at IS NULL OR claim_expires_at < now())"
+    "AND (claim_expires_at IS NULL OR claim_expires_at < now()) AND id <> ALL(CAST(:open AS uuid[]))"
 )
 # What waits longest comes first, so that every job gets its turns however large the others are.
 _CLAIM = text(f"""
@@ -120,9 +120,14 @@ class Progress:
 
 
 @measured
-def claim_jobs(connection: Connection, token: UUID, at_most: int, lease: timedelta = LEASE) -> list[ClaimedJob]:
-    """Takes jobs that wait for a reader, those that wait longest first."""
-    rows = connection.execute(_CLAIM, {"token": token, "at_most": at_most, "lease": lease})
+def claim_jobs(
+    connection: Connection, token: UUID, at_most: int, lease: timedelta = LEASE, *, but: Collection[UUID] = ()
+) -> list[ClaimedJob]:
+    """Takes jobs that wait for a reader, those that wait longest first.
+
+    `but` names those that the reader has open: while Kafka is away their leases run out.
+    """
+    rows = connection.execute(_CLAIM, {"token": token, "at_most": at_most, "lease": lease, "open": _texts(but)})
     return [
         ClaimedJob(
             **dict(row._mapping)  # noqa: SLF001 - its public name
@@ -137,9 +142,9 @@ def claim_jobs(connection: Connection, token: UUID, at_most: int, lease: timedel
 
 
 @measured
-def any_job_waits(connection: Connection) -> bool:
-    """Whether there is a job that nobody reads."""
-    return bool(connection.execute(_ANY_WAITING).scalar())
+def any_job_waits(connection: Connection, but: Collection[UUID] = ()) -> bool:
+    """Whether there is a job that nobody reads, but for those that the reader has open."""
+    return bool(connection.execute(_ANY_WAITING, {"open": _texts(but)}).scalar())
 
 
 @measured
@@ -216,3 +221,7 @@ def next_service(connection: Connection, after: UUID) -> UUID | None:
     """The service that follows in the order of ids; None after the last."""
     found: UUID | None = connection.execute(_NEXT_SERVICE, {"after": after}).scalar()
     return found
+
+
+def _texts(ids: Collection[UUID]) -> list[str]:
+    return [str(one) for one in ids]

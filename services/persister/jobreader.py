@@ -133,14 +133,15 @@ class JobReader:
             return
         self._wanted.clear()
         self._looked_at = now
+        there = [job.job.id for _, job in self._open]
         with transaction(self._engine) as connection:
-            if len(self._open) >= self._most_open and any_job_waits(connection):
+            if len(there) >= self._most_open and any_job_waits(connection, but=there):
                 since, oldest = min(self._open, key=lambda pair: pair[0])
                 if now - since < self._slice:
                     return
                 put_job_back(connection, oldest.job)
                 self._open.remove((since, oldest))
-            claimed = claim_jobs(connection, self._token, self._most_open - len(self._open))
+            claimed = claim_jobs(connection, self._token, self._most_open - len(self._open), but=there)
         for job in claimed:
             self._begin(job)
 

@@ -62,6 +62,10 @@ class OpenJob:
             self.failures = 0
 
 
+TURN_BYTES = 4_000_000
+"""What the messages of a turn come to, about: of large rows a turn has fewer."""
+
+
 class Rows:
     """The rows of a job's file from where its reading stopped, as messages."""
 
@@ -73,14 +77,15 @@ class Rows:
         self._sealer = RowSealer(job, files.sealer, files.hasher)
 
     def take(self, progress: Progress, refused: frozenset[int]) -> Turn:
-        """The next TURN rows, empty ones counted."""
+        """The next TURN rows, empty ones counted; fewer where they are large."""
         messages: list[Outgoing] = []
         problems: list[tuple[RowProblem, ...]] = []
-        next_row = progress.next_row
+        next_row, size, ended = progress.next_row, 0, False
         until = next_row + TURN
-        while next_row < until:
+        while next_row < until and size < TURN_BYTES:
             row, cells = next(self._rows, (0, ()))
             if not row:
+                ended = True
                 break
             if row < next_row:
                 # Done by an earlier reader.
@@ -91,11 +96,12 @@ class Rows:
             found = self._reader.read(row, cells)
             if isinstance(found, Sendable):
                 messages.append(self._sealer.message(found))
+                size += len(messages[-1].value)
             elif found:
                 # It was right when the job was created: a setting of the service, or the rules, changed since.
                 problems.append(found)
         done = Progress(next_row, progress.published + len(messages), progress.refused + len(problems))
-        return Turn(messages, problems, done, ended=next_row < until)
+        return Turn(messages, problems, done, ended)
 
 
 @dataclass(frozen=True, slots=True)

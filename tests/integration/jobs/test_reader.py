@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import boto3
 import pytest
@@ -23,6 +24,7 @@ from octavo.storage.errors import transaction
 from octavo.storage.jobs import TURN, cancel_job
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import JobMessage, NotificationMessage
+from services.persister import openjob
 from services.persister.jobreader import JobReader
 from services.persister.jobsweeps import JobSweeps
 from services.persister.openjob import Files
@@ -129,6 +131,31 @@ def test_a_row_that_is_wrong_by_now_is_refused_and_its_charge_given_back(desk):
     assert desk.jobs.used() == 2
     (problem,) = desk.jobs.all("SELECT * FROM job_problems")
     assert (problem.row_number, problem.problems) == (3, [["", "CONTENT_TOO_LONG"]])
+
+
+def test_large_rows_are_published_a_few_at_a_time(desk, monkeypatch):
+    monkeypatch.setattr(openjob, "TURN_BYTES", 1_000)
+    job = desk.job(csv(10), 10)
+    reader, published = desk.reader(), [0]
+    while reader.go_round(NEVER):
+        published.append(len(desk.rows(job)))
+    assert all(0 < after - before <= 4 for before, after in pairwise(published))
+    assert desk.rows(job) == list(range(1, 11))
+    assert (desk.jobs.row(job).status, desk.jobs.row(job).published_rows) == ("read", 10)
+
+
+def test_a_reader_does_not_claim_again_what_it_has_open_while_kafka_is_away(desk):
+    job = desk.job(csv(2 * TURN), 2 * TURN)
+    reader = desk.reader()
+    desk.broker.refuse_publish = 3
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            reader.go_round(NEVER)
+        desk.jobs.execute("UPDATE jobs SET claim_expires_at = now() - interval '1 s'")
+        reader.hear([heard(job.id.bytes)])
+    read_all(reader)
+    assert desk.rows(job) == list(range(1, 2 * TURN + 1))
+    assert desk.jobs.row(job).status == "read"
 
 
 def test_a_small_job_is_not_stuck_behind_large_ones(desk):
