@@ -122,7 +122,12 @@ class Reason(StrEnum):
     # Octavo's own state.
     QUEUE_UNAVAILABLE = (
         "QUEUE_UNAVAILABLE",
-        "Kafka does not acknowledge: nothing was accepted, try again.",
+        "Kafka is not reached: nothing was accepted, try again.",
+        "UNAVAILABLE",
+    )
+    NOT_ACKNOWLEDGED = (
+        "NOT_ACKNOWLEDGED",
+        "Kafka did not acknowledge in time: it may be accepted nevertheless. The same request_id again never sends it twice.",
         "UNAVAILABLE",
     )
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE", "PostgreSQL does not answer, and this call needs it.", "UNAVAILABLE"

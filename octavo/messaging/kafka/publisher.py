@@ -183,9 +183,11 @@ class KafkaPublisher:
         except (AttributeError, KafkaError, ValueError, AssertionError) as error:
             # An AttributeError: the producer was closed meanwhile. If some are on their way, it fails once these are settled.
             self._keeper.renew(used, type(error).__name__)
-            kind = Unavailable if handed else NotSent
-            waiting.error = kind(
-                f"not sent: {type(error).__name__}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER
+            why = type(error).__name__
+            waiting.error = (
+                _not_acknowledged(why)
+                if handed
+                else NotSent(f"not sent: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
             )
             self._messages -= len(waiting.messages) - handed
             waiting.left = handed
@@ -255,4 +257,4 @@ class KafkaPublisher:
 
 
 def _not_acknowledged(why: str) -> Unavailable:
-    return Unavailable(f"not acknowledged: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
+    return Unavailable(f"not acknowledged: {why}", reason=Reason.NOT_ACKNOWLEDGED, retry_after=RETRY_AFTER)
