@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from octavo.domain.errors import Malformed
 from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF, instant, uuid_text
@@ -58,6 +58,7 @@ WITH input AS MATERIALIZED (
 SELECT j.id,
        j.fresh,
        coalesce(there.status, j.status) AS status,
+       NOT j.fresh AND there.status IS NULL AS unseen,
        there.content_hash IS NOT NULL AND there.content_hash <> j.content_hash AS other_content
 FROM judged j
 -- Looked for one by one, and only what was there before, which is next to nothing: OFFSET keeps it from becoming a join with all.
@@ -69,6 +70,9 @@ LEFT JOIN LATERAL (
     {name: f"{kind}[]" for name, kind in _COLUMNS.items()}
     | {"rescue_after": "interval", "first": "uuid", "end": "uuid"},
 )
+
+# Written by another transaction after this statement began: only a later one sees them.
+_UNSEEN = text("SELECT id, status, content_hash FROM notifications WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 
 class Inserted:
@@ -97,8 +101,16 @@ def insert_notifications(connection: Connection, messages: Sequence[Notification
         "first": first,
         "end": end,
     }
-    rows = _INSERT.execute(connection, values)
-    return {row.id.bytes: Inserted(row.status, fresh=row.fresh, other_content=bool(row.other_content)) for row in rows}
+    rows = _INSERT.execute(connection, values).all()
+    inserted = {
+        row.id.bytes: Inserted(row.status, fresh=row.fresh, other_content=bool(row.other_content)) for row in rows
+    }
+    if unseen := [row.id for row in rows if row.unseen]:
+        content_hashes = {m.id: m.content_hash for m in messages}
+        for row in connection.execute(_UNSEEN, {"ids": [str(one) for one in unseen]}):
+            other_content = bytes(row.content_hash) != content_hashes[row.id.bytes]
+            inserted[row.id.bytes] = Inserted(row.status, fresh=False, other_content=other_content)
+    return inserted
 
 
 def _arrays(messages: Sequence[NotificationMessage]) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """Persisting: rows of both tables, and every record on to the dispatcher."""
 
+from threading import Thread
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, exc
+from sqlalchemy import event, exc, text
 from structlog.testing import capture_logs
 
+from octavo.storage.errors import transaction
+from octavo.storage.insert import insert_notifications
 from octavo.topics import LANES
 from tests.integration.persister.conftest import API_EMAIL, API_SMS, Bench, accepted, later, uuid_of
+from tests.waiting import until
 
 BOTH = (
     "SELECT 'now', id, notification_type, status FROM notifications UNION ALL "
@@ -82,6 +86,33 @@ def test_two_contents_under_one_id_are_the_first_of_them(engine):
     assert bench.rows("SELECT reference FROM notifications") == [("first",)]
     assert bench.sent() == [first.id]
     assert bench.committed() == [2]
+
+
+def test_a_second_content_that_comes_at_the_same_moment_through_another_partition_is_not_sent(engine):
+    bench, first = Bench(engine, API_SMS), accepted(reference="first")
+    bench.arrives(accepted(id=first.id, content_hash=b"d" * 16, reference="second"))
+    step = Thread(target=bench.step)
+    with transaction(engine) as connection:
+        insert_notifications(connection, [first])
+        step.start()
+        until(lambda: bench.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+    step.join()
+    assert bench.rows("SELECT reference FROM notifications") == [("first",)]
+    assert bench.sent() == []
+    assert bench.committed() == [1]
+
+
+def test_the_same_content_that_comes_at_the_same_moment_goes_on_as_its_row_stands(engine):
+    bench, message = Bench(engine, API_SMS), accepted()
+    bench.arrives(message)
+    step = Thread(target=bench.step)
+    with transaction(engine) as connection:
+        insert_notifications(connection, [message])
+        connection.execute(text("UPDATE notifications SET status = 'cancelled'"))
+        step.start()
+        until(lambda: bench.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+    step.join()
+    assert bench.sent() == []
 
 
 def test_what_is_for_later_waits_for_its_time_and_not_on_the_dispatchers_topic(engine):
