@@ -26,7 +26,9 @@ WAIT_SECONDS = 2.0
 RESULTS = ("granted", "used-up", "failed")
 """What becomes of a request for a block, as the label of its counter."""
 AWAY_SECONDS = 0.5
-"""How long nothing is asked after a question was not answered."""
+"""How long nothing is asked after a question failed."""
+STILL_SECONDS = 2.0
+"""How long no call waits after one has waited in vain: less often than that, a database that stands still costs nothing."""
 
 
 class Allowance:
@@ -82,7 +84,12 @@ class Allowance:
                 else:
                     self._check_there()
                     asked = self._question.ask(lambda: self._renew(day, limit))
-                await within(asked, deadline - monotonic())
+                try:
+                    await within(asked, deadline - monotonic())
+                except Unavailable:
+                    # The question may be open still; who comes next does not wait for it, too.
+                    self._away_until = max(self._away_until, monotonic() + STILL_SECONDS)
+                    raise
             return True
         finally:
             self._hoped -= count

@@ -28,6 +28,8 @@ from octavo.storage.allowances import (
 from octavo.storage.directory import Service
 from octavo.storage.engine import engine as make_engine
 from octavo.storage.errors import transaction
+from services.api.sending import allowance
+from services.api.sending.ledger import Ledger
 from services.api.sending.limits import LeasedLimits
 from services.api.transactions import Transactions
 
@@ -426,6 +428,26 @@ async def test_without_the_database_it_goes_on_with_what_it_holds(engine, new_se
         assert await accepted(limits, service)
         await limits.drain()
     assert used(engine, service) == 11
+
+
+class Still(Transactions):
+    """A database that answers nothing."""
+
+    async def run(self, _work, _then=lambda: None):
+        await asyncio.Event().wait()
+
+
+async def test_a_database_that_stands_still_costs_one_call_its_wait_and_not_each(engine, new_service, monkeypatch):
+    monkeypatch.setattr(allowance, "WAIT_SECONDS", 0.5)
+    service = new_service()
+    with ThreadPoolExecutor(1) as threads:
+        account = allowance.Allowance(Ledger(Still(engine, threads), uuid4()), service.id, SMS)
+        with pytest.raises(Unavailable):
+            await account.lease_and_spend(1, TODAY, 10, largest=1)
+        async with asyncio.timeout(0.2):
+            for _ in range(20):
+                with pytest.raises(Unavailable):
+                    await account.lease_and_spend(1, TODAY, 10, largest=1)
 
 
 def test_leases_of_dead_processes_are_forgotten_with_their_day(engine, new_service):
