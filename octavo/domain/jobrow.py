@@ -90,7 +90,7 @@ class RowReader:
 
     def _fit(self, personalisation: Mapping[str, str]) -> sms.SmsSize | None:
         # A character takes at most four bytes: only what may be too long is measured exactly.
-        if sum(map(len, personalisation.values())) * 4 > MOST_PERSONALISATION:
+        if (sum(map(len, personalisation)) + sum(map(len, personalisation.values()))) * 4 > MOST_PERSONALISATION:
             _check_size(personalisation)
         if self._texts.type is NotificationType.SMS:
             return sms.fit(render_sms(self._texts.content, personalisation, self._texts.prefix))
@@ -101,5 +101,5 @@ class RowReader:
 
 
 def _check_size(personalisation: Mapping[str, str]) -> None:
-    if sum(len(value.encode()) for value in personalisation.values()) > MOST_PERSONALISATION:
+    if sum(len(name.encode()) + len(value.encode()) for name, value in personalisation.items()) > MOST_PERSONALISATION:
         raise Invalid.of("body", Reason.CONTENT_TOO_LONG, f"the row's values are over {MOST_PERSONALISATION:,} bytes")

@@ -149,6 +149,17 @@ class TestMessages:
                 while raw.recv(4_096):
                     pass
 
+    def test_names_of_values_count_as_the_values_do(self, wire, tenant):
+        data = pb.SendSmsRequest(
+            template_id=tenant.sms_template_id,
+            phone_number="07700 900001",
+            personalisation={"name": "Ann", "code": "1", "n" * (3 * MIB): ""},
+        ).SerializeToString()
+        assert code(lambda: wire.call(SEND_SMS, data, tenant.metadata)) == "INVALID_ARGUMENT"
+        # Refused by the field, before anything is charged.
+        request = tenant.sms(personalisation={"name": "Ann", "code": "1", "n" * (3 * MIB): ""})
+        assert refused(lambda: tenant.call("SendSms", request)).fields == {"personalisation": "CONTENT_TOO_LONG"}
+
     def test_many_large_ones_at_once(self, wire, tenant):
         data = pb.SendSmsRequest(
             template_id=tenant.sms_template_id,

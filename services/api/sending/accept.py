@@ -200,8 +200,9 @@ def _template_id(text: str) -> UUID:
 def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[str, Value]:
     """The values by name. Raises Invalid that names a value which can't be stored, or their sum if it is too long."""
     given: dict[str, Value] = dict(request.personalisation)
-    size = sum(map(len, request.personalisation.values()))
+    size = 0
     for name, value in request.personalisation.items():
+        size += len(name) + len(value)
         check_text("personalisation", name)
         check_text(f"personalisation[{name}]", value)
     for name, values in request.personalisation_lists.items():
@@ -213,7 +214,7 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
                 f"personalisation_lists[{name}]", Reason.INVALID_ARGUMENT, "the name has a single value, too"
             )
         given[name] = list(values.values)
-        size += sum(map(len, values.values))
+        size += len(name) + sum(map(len, values.values))
     # A character may take four bytes: only what may be too long is measured exactly.
     if size * 4 > MOST_PERSONALISATION and request.ByteSize() > MOST_PERSONALISATION:
         raise Invalid.of(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from octavo.crypto import Randomness
-from octavo.domain.errors import Forbidden, Reason
+from octavo.domain.errors import Forbidden, Reason, Rejected
 from octavo.domain.ids import time_of
 from octavo.domain.notification import KeyType
 from octavo.faultpoint import Point, reach
@@ -120,7 +120,7 @@ class Sending:
                 await self._publisher.publish([made.outgoing for made in accepted])
             else:
                 await self._traced(traces.active, accepted, service, now)
-        except NotSent:
+        except (NotSent, Rejected):
             for made in accepted:
                 self._limits.give_back(service, made.type, key.key_type, 1, now)
             raise
