@@ -20,6 +20,13 @@ _NO_ANSWER = {
     "connections to all backends failing": "no connection can be made",
 }
 """How gRPC begins its account when nobody answers, and what that means."""
+_FAULTS_OF_TLS = {
+    "WRONG_VERSION_NUMBER": "it speaks no TLS, which OCTAVO_TLS, or `tls` in {file}, asks for",
+    "CERTIFICATE_VERIFY_FAILED": "no authority that is trusted vouches for its certificate; OCTAVO_TLS, or `tls` in {file}, "
+    "may name a file with those to trust",
+}
+"""What stands in that account where TLS does not come about."""
+_HANGS_UP = ("Socket closed", "Connection reset")
 
 
 def _remember(context: typer.Context, value: bool) -> bool:
@@ -79,12 +86,22 @@ def _reaching(found: configuration.Configuration) -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        why = next((why for begins, why in _NO_ANSWER.items() if error.message.startswith(begins)), None)
+        why = _why(error.message, found)
         if why is None:
             raise
         with_tls = " with TLS" if found.tls else ""
         message = f"Octavo does not answer at {found.address}{with_tls}: {why}"
         raise Unavailable(error.code, error.reason, message) from None
+
+
+def _why(account: str, found: configuration.Configuration) -> str | None:
+    """What gRPC's account of its attempts comes to; None if it is no such account."""
+    why = next((why for begins, why in _NO_ANSWER.items() if account.startswith(begins)), None)
+    if why is None:
+        return None
+    if not found.tls and account.endswith(_HANGS_UP):
+        return f"it hangs up; if it speaks TLS, set OCTAVO_TLS, or `tls` in {found.file}"
+    return next((fault for words, fault in _FAULTS_OF_TLS.items() if words in account), why).format(file=found.file)
 
 
 def page_size(limit: int) -> int:

@@ -49,12 +49,12 @@ class Authority:
     def chain(self) -> bytes:
         return self.pair.chain
 
-    def vouches_for(self, name: str, days: float = 30) -> Pair:
-        """A certificate of a host or client, good for so many days; negative ones are over."""
-        return _signed(name, self.pair, days)
+    def vouches_for(self, name: str, days: float = 30, *, here: bool = True) -> Pair:
+        """A certificate of a host or client, good for so many days; negative ones are over. `here`: for this machine, too."""
+        return _signed(name, self.pair, days, here=here)
 
 
-def _signed(name: str, issuer: Pair | None, days: float) -> Pair:
+def _signed(name: str, issuer: Pair | None, days: float, *, here: bool = True) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -70,7 +70,8 @@ def _signed(name: str, issuer: Pair | None, days: float) -> Pair:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if issuer:
-        names = [x509.DNSName(name), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        this_machine = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [x509.DNSName(name), *(this_machine if here else ())]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False

@@ -8,12 +8,14 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import grpc
 import pytest
 
 from deploy.local.instance import ROOT
 from octavo.domain import errors
 from octavo.domain.errors import Reason, Violation
 from octavo.v1 import notification_service_pb2 as pb
+from tests.certificates import Authority
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -141,6 +143,35 @@ def test_where_nobody_answers_is_told(cli, server, environment, told):
     done = cli("get", "n1", **environment)
     assert done.exit_code == 7
     assert told.format(port=server.port) in done.stderr
+
+
+def test_a_server_without_tls_is_told_in_one_line(server, tmp_path):
+    # In a process of its own, as gRPC's core has been imported here, and writes past Python's standard error.
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OCTAVO_TLS": "true"}
+    environment |= {"OCTAVO_ADDRESS": server.address, "OCTAVO_API_KEY": "the-key"}
+
+    def told(**more):
+        command = [sys.executable, "-m", "octavo_cli", "get", "n1"]
+        done = subprocess.run(
+            command, env=environment | more, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 7
+        return done.stderr.splitlines()
+
+    (line,) = told()
+    assert f"does not answer at {server.address} with TLS: it speaks no TLS, which OCTAVO_TLS" in line
+    # Who wants to know more may have it.
+    assert len(told(GRPC_VERBOSITY="INFO")) > 1
+
+
+def test_what_keeps_tls_from_coming_about_is_told(cli, server, tmp_path):
+    authority = Authority()
+    pair = authority.vouches_for("localhost")
+    server.stop()
+    server.start(grpc.ssl_server_credentials([(pair.secret, pair.chain)]))
+    (tmp_path / "other.pem").write_bytes(Authority().chain)
+    assert "no authority that is trusted" in cli("get", "n1", OCTAVO_TLS=str(tmp_path / "other.pem")).stderr
+    assert "if it speaks TLS, set OCTAVO_TLS" in cli("get", "n1").stderr
 
 
 def test_what_is_not_configured_is_told(cli):
