@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NAMES = ("address", "api_key", "admin_key", "tls")
+TEXTS = ("address", "api_key", "admin_key", "tls_name")
+NAMES = (*TEXTS, "tls")
 
 
 class ConfigurationError(Exception):
@@ -15,13 +16,17 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the environment and the file say. `tls`: whether, or the file with the authorities to trust."""
+    """What the environment and the file say. `tls`: whether, or the file with the authorities to trust.
+
+    `tls_name`: whose certificate is expected, if not that of the address.
+    """
 
     file: Path
     address: str = ""
     api_key: str = field(default="", repr=False)
     admin_key: str = field(default="", repr=False)
     tls: bool | Path = False
+    tls_name: str = ""
     warnings: tuple[str, ...] = ()
 
     def need_address(self) -> str:
@@ -37,7 +42,14 @@ class Configuration:
         return self.admin_key or self._missing("admin_key", "the admin key, which this command needs")
 
     def need_tls(self) -> bool | Path:
-        """Whether with TLS, or whom to trust. Raises ConfigurationError if that is a file which is not there."""
+        """Whether with TLS, or whom to trust.
+
+        Raises ConfigurationError if that is a file which is not there, or if a certificate is expected without TLS.
+        """
+        if self.tls_name and not self.tls:
+            raise ConfigurationError(
+                f"OCTAVO_TLS_NAME, or `tls_name` in {self.file}, is of no use without OCTAVO_TLS, or `tls`"
+            )
         if isinstance(self.tls, Path) and not self.tls.is_file():
             raise ConfigurationError(
                 f"{self.tls}: there is no such file (OCTAVO_TLS, or `tls` in {self.file}, names it)"
@@ -54,7 +66,7 @@ def load(environment: Mapping[str, str]) -> Configuration:
     found, warnings = _read(path, explicit="OCTAVO_CONFIG" in environment)
     wrong = [f"{name} is none of {', '.join(NAMES)}" for name in found if name not in NAMES]
     given = {**found, **{name: environment[_variable(name)] for name in NAMES if environment.get(_variable(name))}}
-    wrong += [f"{name} must be a text" for name in NAMES[:3] if not isinstance(given.get(name, ""), str)]
+    wrong += [f"{name} must be a text" for name in TEXTS if not isinstance(given.get(name, ""), str)]
     tls = _tls(given.get("tls", False), path.parent)
     if tls is None:
         wrong.append("tls must be true, false or the path of a file")
@@ -66,6 +78,7 @@ def load(environment: Mapping[str, str]) -> Configuration:
         str(given.get("api_key", "")).strip(),
         str(given.get("admin_key", "")).strip(),
         tls,
+        str(given.get("tls_name", "")).strip(),
         warnings,
     )
 

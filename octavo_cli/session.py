@@ -24,6 +24,7 @@ _FAULTS_OF_TLS = {
     "WRONG_VERSION_NUMBER": "it speaks no TLS, which OCTAVO_TLS, or `tls` in {file}, asks for",
     "CERTIFICATE_VERIFY_FAILED": "no authority that is trusted vouches for its certificate; OCTAVO_TLS, or `tls` in {file}, "
     "may name a file with those to trust",
+    "Hostname Verification": "its certificate is for another name, which OCTAVO_TLS_NAME, or `tls_name` in {file}, may give",
 }
 """What stands in that account where TLS does not come about."""
 _HANGS_UP = ("Socket closed", "Connection reset")
@@ -67,7 +68,7 @@ def as_service() -> Iterator[Client]:
     """A client with the key of a service. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_api_key(), "api_key")
-    with _reaching(found), Client(address, key, tls=found.need_tls()) as client:
+    with _reaching(found), Client(address, key, tls=found.need_tls(), tls_name=found.tls_name) as client:
         yield client
 
 
@@ -76,7 +77,7 @@ def as_admin() -> Iterator[AdminClient]:
     """A client with the key of the platform team. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_admin_key(), "admin_key")
-    with _reaching(found), AdminClient(address, key, tls=found.need_tls()) as client:
+    with _reaching(found), AdminClient(address, key, tls=found.need_tls(), tls_name=found.tls_name) as client:
         yield client
 
 

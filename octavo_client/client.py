@@ -32,6 +32,7 @@ class How(TypedDict, total=False):
     attempt_deadline: float
     attempts: int
     tls: bool | Path
+    tls_name: str
 
 
 class Connection:
@@ -39,6 +40,7 @@ class Connection:
 
     `deadline` (seconds) bounds every call with its repetitions, `attempt_deadline` each of them; `attempts` counts them. `tls`:
     True trusts the authorities of the system, a file those in it; False sends the key in the clear, as a service mesh expects.
+    `tls_name`: whose certificate is expected, if not that of the address, as behind a forwarded port.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Connection:
         attempt_deadline: float = 10.0,
         attempts: int = 5,
         tls: bool | Path = False,
+        tls_name: str = "",
     ) -> None:
         if not key.isascii() or not key.isprintable():
             raise ValueError("an API key has letters, digits, _ and - only")
-        self._channel = channel(address, tls)
+        self._channel = channel(address, tls, tls_name)
         self._caller = Caller(self._channel, key, Patience(deadline, attempt_deadline, attempts))
 
     def close(self) -> None:
@@ -90,9 +93,12 @@ class AdminClient(Connection):
         return Templates(self._caller, service_id)
 
 
-def channel(address: str, tls: bool | Path) -> grpc.Channel:
-    """A connection, made when first used."""
+def channel(address: str, tls: bool | Path, tls_name: str = "") -> grpc.Channel:
+    """A connection, made when first used. Raises ValueError for a name of a certificate without TLS."""
     if not tls:
+        if tls_name:
+            raise ValueError("tls_name is of no use without tls")
         return grpc.insecure_channel(address, options=_OPTIONS)
     roots = tls.read_bytes() if isinstance(tls, Path) else None
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options=_OPTIONS)
+    expected = (("grpc.ssl_target_name_override", tls_name),) if tls_name else ()
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options=(*_OPTIONS, *expected))

@@ -124,6 +124,7 @@ def cli(server, tmp_path):
             "OCTAVO_CONFIG": None,
             "XDG_CONFIG_HOME": None,
             "OCTAVO_TLS": None,
+            "OCTAVO_TLS_NAME": None,
             "COLUMNS": "200",
             **environment,
         }

@@ -219,3 +219,8 @@ def test_tls_trusts_the_authorities_of_a_file_and_no_others(server, tmp_path):
         pytest.raises(octavo_client.Unavailable),
     ):
         octavo.get("n")
+
+
+def test_the_name_of_a_certificate_is_refused_where_none_is_shown():
+    with pytest.raises(ValueError, match="without tls"):
+        octavo_client.Client("localhost:1", "k", tls_name="api.octavo")

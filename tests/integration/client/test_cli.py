@@ -174,6 +174,24 @@ def test_what_keeps_tls_from_coming_about_is_told(cli, server, tmp_path):
     assert "if it speaks TLS, set OCTAVO_TLS" in cli("get", "n1").stderr
 
 
+def test_the_name_in_the_certificate_may_be_another_than_that_of_the_address(cli, server, tmp_path):
+    authority = Authority()
+    pair = authority.vouches_for("api.octavo", here=False)
+    server.stop()
+    server.start(grpc.ssl_server_credentials([(pair.secret, pair.chain)]))
+    server.methods["GetNotification"] = lambda _, __: pb.GetNotificationResponse(
+        notification=notification("NOTIFICATION_STATUS_DELIVERED")
+    )
+    (tmp_path / "ca.pem").write_bytes(authority.chain)
+    tls = {"OCTAVO_TLS": str(tmp_path / "ca.pem")}
+    assert cli("get", "n1", **tls, OCTAVO_TLS_NAME="api.octavo").exit_code == 0
+    for wrong in ({}, {"OCTAVO_TLS_NAME": "api.example"}):
+        done = cli("get", "n1", **tls, **wrong)
+        assert done.exit_code == 7
+        assert "its certificate is for another name, which OCTAVO_TLS_NAME" in done.stderr
+    assert cli("get", "n1", OCTAVO_TLS_NAME="api.octavo").exit_code == 78
+
+
 def test_what_is_not_configured_is_told(cli):
     done = cli("get", "n1", OCTAVO_API_KEY=None)
     assert done.exit_code == 78

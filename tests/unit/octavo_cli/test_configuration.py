@@ -19,9 +19,10 @@ def file(tmp_path):
 
 
 def test_reads_the_file(file, tmp_path):
-    found = load(file('address = "octavo:50051"\napi_key = "k"\nadmin_key = "a"\ntls = "ca.pem"\n'))
+    text = 'address = "octavo:50051"\napi_key = "k"\nadmin_key = "a"\ntls = "ca.pem"\ntls_name = "api.octavo"\n'
+    found = load(file(text))
     assert (found.need_address(), found.need_api_key(), found.need_admin_key()) == ("octavo:50051", "k", "a")
-    assert found.tls == tmp_path / "ca.pem"
+    assert (found.tls, found.tls_name) == (tmp_path / "ca.pem", "api.octavo")
     assert not found.warnings
 
 
@@ -66,6 +67,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path):
         ('adress = "x"\nport = 1\n', "adress.*port"),
         ("address = 1", "address must be a text"),
         ("tls = 3", "tls must be"),
+        ("tls_name = 3", "tls_name must be a text"),
     ],
 )
 def test_a_wrong_file_is_told_with_what_is_wrong(file, text, told):
@@ -89,3 +91,10 @@ def test_a_file_of_authorities_that_is_not_there_is_named(file, tmp_path):
         found.need_tls()
     (tmp_path / "ca.pem").write_text("")
     assert found.need_tls() == tmp_path / "ca.pem"
+
+
+def test_the_name_of_a_certificate_is_of_no_use_without_tls(file):
+    given = file('address = "octavo:50051"\n') | {"OCTAVO_TLS_NAME": "api.octavo"}
+    with pytest.raises(ConfigurationError, match=r"OCTAVO_TLS_NAME.*no use without"):
+        load(given).need_tls()
+    assert load({**given, "OCTAVO_TLS": "true"}).need_tls() is True
