@@ -2,12 +2,14 @@
 
 import json
 import sys
+from datetime import timedelta
 from enum import IntEnum
 
 from rich.console import Console
 from rich.text import Text
 
 from octavo_cli.configuration import ConfigurationError
+from octavo_cli.moments import wait
 from octavo_cli.output import shown, side
 from octavo_client import (
     Aborted,
@@ -40,6 +42,8 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+WORTH_TELLING = timedelta(seconds=1)
+"""Of a wait, at least."""
 _STATUS: tuple[tuple[type[OctavoError], Exit], ...] = (
     (InvalidArgument, Exit.REFUSED),
     (FailedPrecondition, Exit.REFUSED),
@@ -71,14 +75,15 @@ def remark(text: str) -> None:
 
 
 def _tell(error: OctavoError, *, as_json: bool, hint: str) -> None:
-    wait = error.retry_after.total_seconds() if error.retry_after is not None else None
+    pause = error.retry_after
     if as_json:
         fields = [
             {"field": violation.field, "reason": violation.reason, "description": violation.description}
             for violation in error.field_violations
         ]
         told = {"code": error.code, "reason": error.reason, "message": error.message, "fields": fields}
-        sys.stderr.write(json.dumps({"error": {**told, "retry_after_seconds": wait, "hint": hint}}) + "\n")
+        seconds = pause.total_seconds() if pause is not None else None
+        sys.stderr.write(json.dumps({"error": {**told, "retry_after_seconds": seconds, "hint": hint}}) + "\n")
         return
     console = side()
     # Its message repeats what the fields say.
@@ -87,8 +92,8 @@ def _tell(error: OctavoError, *, as_json: bool, hint: str) -> None:
     for violation in error.field_violations:
         description = violation.description.removeprefix(f"{violation.field}: ")
         _print(console, (f"  {violation.field}: ", "bold"), description, violation.reason)
-    if wait is not None and wait >= 1:
-        console.print(Text(f"  it can work again in {wait:,.0f} seconds"))
+    if pause is not None and pause >= WORTH_TELLING:
+        console.print(Text(f"  it can work again in {wait(pause)}"))
     if hint:
         console.print(shown(f"  {hint}"), soft_wrap=True)
 

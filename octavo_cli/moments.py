@@ -1,12 +1,16 @@
-"""Times and spans as people type them."""
+"""Times and spans as people type and read them."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 
 import typer
 
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_MINUTE = 60
+_EXACT = 2 * _MINUTE
+"""Seconds count below this."""
 
 
 def moment(text: str) -> datetime:
@@ -35,3 +39,12 @@ def span(text: str) -> timedelta:
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
     except OverflowError:
         raise typer.BadParameter("that is longer than time goes") from None
+
+
+def wait(length: timedelta) -> str:
+    """How long to wait, as people say it; rounded up, as what is tried too early is refused again."""
+    seconds = ceil(length.total_seconds())
+    if seconds < _EXACT:
+        return f"{seconds} s"
+    hours, minutes = divmod(ceil(seconds / _MINUTE), 60)
+    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min")) if number)

@@ -113,6 +113,15 @@ def test_every_kind_of_error_has_an_exit_status(cli, server, refuse, error, code
     assert cli("get", "n1").exit_code == code
 
 
+def test_how_long_to_wait_is_told_to_people_in_hours_and_to_programs_in_seconds(cli, server, refuse):
+    error = errors.LimitExceeded(
+        Reason.DAILY_LIMIT_EXCEEDED, "used up", subject="s", limit=1, retry_after=timedelta(seconds=43_200)
+    )
+    server.methods["GetNotification"] = lambda _, context: refuse(context, error)
+    assert "it can work again in 12 h\n" in cli("get", "n1").stderr
+    assert json.loads(cli("get", "n1", "--json").stderr)["error"]["retry_after_seconds"] == 43_200
+
+
 def test_a_send_without_an_answer_says_how_to_repeat_it(cli, server, refuse):
     asked = []
 

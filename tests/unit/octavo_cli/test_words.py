@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from octavo_cli import output
-from octavo_cli.moments import day, moment, span
+from octavo_cli.moments import day, moment, span, wait
 from octavo_cli.placeholders import personalisation
 from octavo_client import Change, NotificationType, Status, StatusChange
 
@@ -38,6 +38,23 @@ def test_spans_have_a_unit(text, seconds):
 def test_what_makes_no_sense_is_refused(read, text):
     with pytest.raises(typer.BadParameter, match=r"is like|longer"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "1 s"),
+        (59.2, "60 s"),
+        (119, "119 s"),
+        (300, "5 min"),
+        (3_541, "1 h"),
+        (5_400, "1 h 30 min"),
+        (43_213, "12 h 1 min"),
+        (86_400, "24 h"),
+    ],
+)
+def test_waits_are_told_in_the_units_that_people_use_and_rounded_up(seconds, said):
+    assert wait(timedelta(seconds=seconds)) == said
 
 
 def test_placeholders_come_from_options_and_a_file(tmp_path):
