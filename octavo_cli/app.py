@@ -25,15 +25,15 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (OctavoError, ConfigurationError) as error:
-            raise typer.Exit(report(error, as_json=wants_json(ctx), hint=hint_of(ctx))) from None
+            raise typer.Exit(report(error, as_json=wants_json(ctx), hint=hint_of(ctx, error))) from None
         except BrokenPipeError:
             # The reader, such as `head`, has seen enough; typer knows how to end then.
             raise
         except OSError as error:
-            raise typer.Exit(report(error, as_json=wants_json(ctx), hint=hint_of(ctx))) from None
-        except KeyboardInterrupt:
-            if hint_of(ctx):
-                remark(hint_of(ctx))
+            raise typer.Exit(report(error, as_json=wants_json(ctx), hint=hint_of(ctx, error))) from None
+        except KeyboardInterrupt as interrupt:
+            if advice := hint_of(ctx, interrupt):
+                remark(advice)
             raise typer.Exit(Exit.INTERRUPTED) from None
 
 

@@ -19,6 +19,10 @@ app = typer.Typer(no_args_is_help=True, help="Send a CSV file, and follow what b
 
 MOST_ON_A_PAGE = 50
 FEW_PROBLEMS = 20
+_AT_LIMIT = (
+    "no row is sent: send fewer of them now, or all after midnight UTC if they are no more than the limit of a day, "
+    "which the platform team can raise"
+)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 CsvPath = Annotated[
@@ -65,7 +69,7 @@ def send(
     with as_service() as octavo:
         stored = _upload(octavo, file, hidden=as_json)
         # Nothing is sent before this. The client repeats it safely; another upload would be another job.
-        hint(context, "look whether `octavo job list` has it before you send the file again")
+        hint(context, "look whether `octavo job list` has it before you send the file again", at_limit=_AT_LIMIT)
         job = octavo.jobs.create(
             template,
             stored,

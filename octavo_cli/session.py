@@ -9,7 +9,7 @@ import typer
 
 from octavo_cli import configuration
 from octavo_cli.failures import remark
-from octavo_client import AdminClient, Client, Unavailable
+from octavo_client import AdminClient, Client, QuotaExceeded, Unavailable
 
 _JSON = "octavo.json"
 _HINT = "octavo.hint"
@@ -53,14 +53,15 @@ def wants_json(context: typer.Context) -> bool:
     return bool(context.meta.get(_JSON))
 
 
-def hint(context: typer.Context, text: str) -> None:
-    """What to advise if this command fails, or is interrupted, from now on."""
-    context.meta[_HINT] = text
+def hint(context: typer.Context, text: str, *, at_limit: str = "") -> None:
+    """What to advise if this command fails, or is interrupted, from now on; `at_limit` if a limit refuses, which does nothing."""
+    context.meta[_HINT] = (text, at_limit or text)
 
 
-def hint_of(context: typer.Context) -> str:
+def hint_of(context: typer.Context, error: BaseException) -> str:
     """The advice for a failure of this command."""
-    return str(context.meta.get(_HINT, ""))
+    text, at_limit = context.meta.get(_HINT, ("", ""))
+    return str(at_limit if isinstance(error, QuotaExceeded) else text)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """The command line for CSV jobs, against a real server."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
+from octavo.domain import errors
+from octavo.domain.errors import Reason
 from octavo.v1 import job_service_pb2
 
 
@@ -73,6 +76,25 @@ def test_a_job_for_later_is_not_waited_for(cli, server, jobs, people):
     done = cli("job", "send", people, "--template", "t", "--send-at", "2026-03-01T09:30")
     assert done.exit_code == 0, done.output
     assert "j1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "advised"),
+    [
+        (
+            errors.LimitExceeded(
+                Reason.DAILY_LIMIT_EXCEEDED, "used up", subject="s", limit=1, retry_after=timedelta(hours=12)
+            ),
+            "no row is sent",
+        ),
+        (errors.Unavailable("away", retry_after=timedelta(seconds=60)), "look whether `octavo job list` has it"),
+    ],
+)
+def test_a_job_that_is_not_created_says_how_to_go_on(cli, server, jobs, people, refuse, error, advised):
+    server.methods["CreateJob"] = lambda _, context: refuse(context, error)
+    told = cli("job", "send", people, "--template", "t").stderr
+    hints = ("no row is sent", "look whether `octavo job list` has it")
+    assert [hint for hint in hints if hint in told] == [advised]
 
 
 def test_a_file_that_is_not_there_is_a_wrong_command(cli, server, tmp_path):
