@@ -200,6 +200,7 @@ def _show(job: Job, *, as_json: bool) -> None:
             ("cancelled" if job.status is JobStatus.CANCELLED else "read", job.finished_at),
             ("rows", f"{job.total_rows:,}"),
             ("refused", f"{job.refused_rows:,}" if job.refused_rows else None),
+            ("not read", f"{job.unread_rows:,}" if job.unread_rows else None),
             *((str(line.status), f"{line.count:,}") for line in job.counts if line.count),
         ]
     )

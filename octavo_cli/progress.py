@@ -34,6 +34,8 @@ def summary(job: Job) -> str:
     counted = [f"{line.count:,} {line.status}" for line in job.counts if line.count]
     if job.refused_rows:
         counted.append(f"{job.refused_rows:,} refused")
+    if job.unread_rows:
+        counted.append(f"{job.unread_rows:,} not read")
     return f"{job.status}: {', '.join(counted)}" if counted else str(job.status)
 
 

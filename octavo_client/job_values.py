@@ -76,3 +76,10 @@ class Job:
     def settled_rows(self) -> int:
         """Rows that nothing more is expected of: refused, or their message has a final status."""
         return self.refused_rows + sum(line.count for line in self.counts if line.status.is_final)
+
+    @property
+    def unread_rows(self) -> int:
+        """Rows that are in no count, as they have not been read; of a cancelled job they never will be."""
+        # Messages of a turn that was cut short are stored before the job says that they are sent.
+        handed_over = max(self.sent_rows, sum(line.count for line in self.counts))
+        return max(0, self.total_rows - self.refused_rows - handed_over)

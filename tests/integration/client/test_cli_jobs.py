@@ -16,6 +16,7 @@ def job(status="FINISHED", delivered=2, **fields):
         "id": "j1",
         "status": f"JOB_STATUS_{status}",
         "total_rows": 2,
+        "sent_rows": delivered,
         "counts": counts,
         "file_name": "people.csv",
     } | fields
@@ -108,6 +109,19 @@ def test_jobs_are_listed_shown_and_cancelled(cli, server, jobs):
     assert "2 of 2" in cli("job", "list").stdout
     assert "people.csv" in cli("job", "get", "j1").stdout
     assert "cancelled" in cli("job", "cancel", "j1").stdout
+
+
+def test_rows_of_a_cancelled_job_that_were_never_read_are_counted(cli, jobs):
+    jobs.state = job("CANCELLED", delivered=1_000, total_rows=5_000, refused_rows=500)
+    facts = dict(
+        line.split(maxsplit=1) for line in cli("job", "get", "j1").stdout.replace("not read", "unread").splitlines()
+    )
+    assert (facts["delivered"], facts["refused"], facts["unread"]) == ("1,000", "500", "3,500")
+    # A turn that the cancelling cut short has been handed over, though the job does not say so.
+    jobs.state = job("CANCELLED", delivered=1, sent_rows=0)
+    assert "not read   1\n" in cli("job", "get", "j1").stdout
+    jobs.state = job()
+    assert "not read" not in cli("job", "get", "j1").stdout
 
 
 def test_a_report_is_csv_or_json(cli, server, tmp_path):
