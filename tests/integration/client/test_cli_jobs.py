@@ -61,6 +61,15 @@ def test_a_file_is_sent_and_followed_until_its_last_receipt(cli, jobs, people):
     assert (jobs.asked[0].template_id, jobs.asked[0].object_key, jobs.asked[0].file_name) == ("t", "s/1", "people.csv")
 
 
+def test_a_job_is_followed_in_a_log_too(cli, server, jobs, people):
+    states = [job("READING", 0), job("READING", 1), job("SENDING", 1), job()]
+    server.methods["WatchJob"] = lambda _, __: (job_service_pb2.WatchJobResponse(job=state) for state in states)
+    told = cli("job", "send", people, "--template", "t").stderr.splitlines()
+    # The first says what was created.
+    assert told[1:] == ["reading: 2 not read", "sending: 1 delivered, 1 not read", "finished: 2 delivered"]
+    assert cli("job", "send", people, "--template", "t", "--json").stderr == ""
+
+
 def test_a_job_whose_rows_did_not_all_arrive_says_so_by_its_status(cli, jobs, people):
     problem = {"row": 2, "column": "name", "reason": "MISSING_PERSONALISATION", "description": "is empty"}
     jobs.state = job(delivered=1, refused_rows=1, problems=[problem])
