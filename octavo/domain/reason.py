@@ -70,6 +70,10 @@ class Reason(StrEnum):
 
     # Recipients.
     INVALID_RECIPIENT = "INVALID_RECIPIENT", "The address is not an email address."
+    RECIPIENT_NOT_ASCII = (
+        "RECIPIENT_NOT_ASCII",
+        "Characters outside ASCII before the @ of an email address are not supported.",
+    )
     RECIPIENT_NOT_A_NUMBER = "RECIPIENT_NOT_A_NUMBER", "This is no phone number, or none that is in use."
     RECIPIENT_TOO_SHORT = "RECIPIENT_TOO_SHORT", "The recipient is too short for its country or kind."
     RECIPIENT_TOO_LONG = "RECIPIENT_TOO_LONG", "The recipient is too long for its country or kind."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from phonenumbers import PhoneNumberType, ValidationResult
 
 from octavo.domain.errors import Invalid, Reason
@@ -208,7 +208,7 @@ def parse_email(text: str, *, field: str = "email_address") -> EmailAddress:
     """The address in a text; spaces around it are dropped. No name server is asked.
 
     Raises Invalid: HEADER_INJECTION for line breaks and controls of any kind, wherever they stand; RECIPIENT_TOO_LONG;
-    INVALID_RECIPIENT for what is no address.
+    RECIPIENT_NOT_ASCII for an address that no provider takes; INVALID_RECIPIENT for what is no address.
     """
     check_text(field, text)
     # Before anything strips: str.strip() would drop \x1c, \x85 and \u2028, and so let them pass.
@@ -219,12 +219,22 @@ def parse_email(text: str, *, field: str = "email_address") -> EmailAddress:
         raise Invalid.of(field, Reason.MISSING_FIELD, f"{field} is empty")
     if len(stripped) > _LONGEST_ADDRESS:
         raise Invalid.of(field, Reason.RECIPIENT_TOO_LONG, f"{field} has more than {_LONGEST_ADDRESS} characters")
-    try:
-        validated = validate_email(stripped, check_deliverability=False, allow_smtputf8=False, test_environment=True)
-    except EmailNotValidError:
-        # The validator's words can quote the address: they stay here.
-        raise Invalid.of(field, Reason.INVALID_RECIPIENT, f"{field} is not an email address") from None
+    validated = _validated(stripped)
+    if validated is None:
+        # A domain of any script has a form in ASCII, but what stands before the @ has none, and SES does without SMTPUTF8.
+        if not stripped.isascii() and _validated(stripped, smtputf8=True):
+            why = f"{field} has characters outside ASCII before the @, which are not supported"
+            raise Invalid.of(field, Reason.RECIPIENT_NOT_ASCII, why)
+        raise Invalid.of(field, Reason.INVALID_RECIPIENT, f"{field} is not an email address")
     return EmailAddress(validated.ascii_email or validated.normalized)
+
+
+def _validated(text: str, *, smtputf8: bool = False) -> ValidatedEmail | None:
+    """None for what is no address: the validator's words can quote it, and stay here."""
+    try:
+        return validate_email(text, check_deliverability=False, allow_smtputf8=smtputf8, test_environment=True)
+    except EmailNotValidError:
+        return None
 
 
 def normalised(recipient: Recipient) -> str:

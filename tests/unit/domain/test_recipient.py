@@ -1,6 +1,7 @@
 """Recipients are parsed with the precise reason for a refusal, and never quoted in it."""
 
 import random
+import re
 
 import phonenumbers
 import pytest
@@ -131,6 +132,8 @@ def test_line_breaks_of_any_kind_are_refused_wherever_they_stand(mark, place):
         ("  ", Reason.MISSING_FIELD),
         ("a" * 300 + "@example.com", Reason.RECIPIENT_TOO_LONG),
         ("a\x00@example.com", Reason.INVALID_TEXT),
+        ("ü@example.com", Reason.RECIPIENT_NOT_ASCII),
+        ("jürgen@münchen.de", Reason.RECIPIENT_NOT_ASCII),
         *[
             (text, Reason.INVALID_RECIPIENT)
             for text in [
@@ -143,7 +146,9 @@ def test_line_breaks_of_any_kind_are_refused_wherever_they_stand(mark, place):
                 "a@b@example.com",
                 "Bob <a@example.com>",
                 "a@example.com,b@example.com",
-                "ü@example.com",
+                "ü",
+                "ü@localhost",
+                "ü..b@example.com",
                 "a@localhost",
                 "\u200ba@example.com",
                 "a..b@example.com",
@@ -156,6 +161,12 @@ def test_what_is_no_address_is_refused_with_the_reason(text, reason):
         parse_email(text)
     assert caught.value.reason is reason
     assert not text.strip() or text not in caught.value.message
+
+
+def test_an_address_beyond_ascii_is_told_so_without_a_word_of_it():
+    with pytest.raises(Invalid, match="characters outside ASCII before the @, which are not supported") as caught:
+        parse_email("jürgen@example.com")
+    assert not {"jürgen", "example"} & {*re.findall(r"\w+", str(caught.value))}
 
 
 @given(st.one_of(st.emails(), st.text(max_size=60)))
