@@ -1,7 +1,13 @@
 """Who may reach whom: the policies are asked, as a cluster asks them."""
 
+from pathlib import Path
+
 import pytest
 
+from scripts.k8s import rules, schemas
+from scripts.k8s.kustomize import render
+
+TELEMETRY = Path(__file__).parents[4] / "deploy/k8s/telemetry"
 WORLD = {"world": "yes"}
 
 
@@ -100,6 +106,27 @@ def test_prometheus_reaches_the_metrics_of_every_service(manifests, pods):
     for item in manifests.services():
         labels = pods[item["metadata"]["name"]]
         assert _permitted(manifests, "Ingress", labels, {"app": "prometheus"}, 9100, monitoring)
+
+
+@pytest.mark.parametrize("port", [4318, 8125])
+def test_telemetry_leaves_only_where_its_policy_is_added(manifests, pods, port):
+    monitoring = {"kubernetes.io/metadata.name": "monitoring"}
+
+    def leaving():
+        return {
+            name
+            for name, labels in pods.items()
+            if _permitted(manifests, "Egress", labels, {"x": "y"}, port, monitoring)
+        }
+
+    assert leaving() == set()
+    added = render(TELEMETRY)
+    manifests.objects += added
+    assert leaving() >= {item["metadata"]["name"] for item in manifests.services()}
+    assert not leaving() & {"kafka", "postgres", "simulator", "s3"}
+    (rule,) = added[0]["spec"]["egress"]
+    assert ("UDP" if port == 8125 else "TCP", port) in {(entry["protocol"], entry["port"]) for entry in rule["ports"]}
+    assert [*schemas.faults(added[0]), *rules.faults_together(manifests.objects)] == []
 
 
 def test_who_uses_something_is_labelled_so(manifests):
