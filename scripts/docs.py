@@ -113,7 +113,60 @@ def configuration() -> str:
     for name, (services, shown, meaning) in sorted(read.items()):
         readers = "all" if len(services) == len(classes) else ", ".join(services)
         lines.append(f"| `{name}` | {shown} | {readers} | {meaning} |")
+    lines += [
+        "",
+        "## What libraries read themselves",
+        "",
+        "From the environment only, not from files of `OCTAVO_SECRETS_DIR`; of these, only `PGSSLROOTCERT` is checked at start.",
+        "",
+        "| variable | read by | meaning |",
+        "|---|---|---|",
+        *(f"| {names} | {library} | {meaning} |" for names, library, meaning in _OF_LIBRARIES),
+        "",
+        "`AWS_REGION` and `AWS_DEFAULT_REGION` change nothing: the region is `OCTAVO_AWS_REGION`, for STS, too.",
+    ]
     return "\n".join(lines) + "\n"
+
+
+_OF_LIBRARIES = (
+    (
+        "`PGSSLMODE`",
+        "libpq: all that use PostgreSQL",
+        "`verify-full` insists on TLS and on the server's name; without it TLS is used if offered, and nobody is verified.",
+    ),
+    ("`PGSSLROOTCERT`", "libpq", "Authority of PostgreSQL's certificate, PEM."),
+    (
+        "`PGSSLCERT`, `PGSSLKEY`",
+        "libpq",
+        "The client's certificate and private key, PEM, where PostgreSQL asks for them.",
+    ),
+    (
+        "`AWS_SHARED_CREDENTIALS_FILE`",
+        "boto3: api, persister (jobs), dispatcher (email), callbacks (receiver)",
+        "File with the keys for S3, SES or SNS.",
+    ),
+    (
+        "`AWS_ROLE_ARN`, `AWS_WEB_IDENTITY_TOKEN_FILE`",
+        "boto3",
+        "A role in place of the file, whose Secret must be there all the same; STS is asked, at `sts.<region>.amazonaws.com`.",
+    ),
+    (
+        "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`",
+        "boto3",
+        "Keys without a file; they go before all else.",
+    ),
+    (
+        "`AWS_EC2_METADATA_DISABLED`",
+        "boto3",
+        "`true` keeps it from asking the machine for credentials, which the network policies keep from answering.",
+    ),
+    (
+        "`OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_CERTIFICATE`",
+        "OpenTelemetry, with `OCTAVO_TRACES_ENDPOINT`",
+        "What the collector wants to be shown, as `name=value`, and the authority of its certificate, PEM.",
+    ),
+)
+"""Variables that are not of the code, of those what matters in deploy/k8s: names, who reads them, what they mean."""
 
 
 def prometheus_rule() -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -22,6 +23,7 @@ from services.persister.parts import JOBS
 from services.persister.settings import PersisterSettings
 from tests.certificates import Authority
 
+PAGE = Path(__file__).parents[4] / "docs/operations/configuration.md"
 MODULES: dict[str, Callable[[list[str]], list[type[Settings]]]] = {
     "octavo.storage": lambda _: [DatabaseSettings],
     "octavo.messaging": lambda _: [KafkaConnection],
@@ -149,6 +151,13 @@ def test_every_variable_is_known_to_the_code(manifests):
     for pod, container in _containers(manifests):
         variables, secrets = _given(manifests, pod, container)
         assert {*variables, *secrets} - known - NOT_OURS - {"aws-credentials"} == set()
+
+
+def test_every_variable_is_told_to_whoever_runs_it(manifests):
+    told = PAGE.read_text()
+    for pod, container in _containers(manifests):
+        variables, _ = _given(manifests, pod, container)
+        assert {name for name in variables if f"`{name}`" not in told} == set()
 
 
 def _secrets_by_name(manifests):
