@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand there."""
+"""The commands of the README, and of the page that ends with a first message, run as they stand there."""
 
 import os
 import re
@@ -11,7 +11,8 @@ import pytest
 
 from deploy.local.instance import ROOT
 
-BLOCKS = dict(re.findall(r"^```sh ([\w-]+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL))
+PAGES = "".join((ROOT / page).read_text() for page in ("README.md", "docs/operations/deploy.md"))
+BLOCKS = dict(re.findall(r"^```sh ([\w-]+)\n(.*?)^```$", PAGES, re.MULTILINE | re.DOTALL))
 
 
 def run(script: str, known: dict[str, str]) -> str:
@@ -30,6 +31,15 @@ def test_the_walk_through_leads_from_an_empty_system_to_a_delivered_message(know
     assert "Your permit A17 is ready." in listed
     assert "delivered" in listed
     assert listed.count(notification_id) >= 2
+
+
+def test_a_new_installation_comes_to_its_first_message(known):
+    environment = {name: known[name] for name in ("OCTAVO_ADDRESS", "OCTAVO_ADMIN_KEY")}
+    # Names of services are unique, and this stack is not quite new.
+    block = BLOCKS["first-message"].replace('"Parking"', '"Parking of the first message"')
+    printed = run(block, environment | {"OCTAVO_API_KEY": ""})
+    assert "delivered" in printed
+    assert "Your permit A17 is ready." in printed
 
 
 @pytest.mark.skipif(shutil.which("grpcurl") is None, reason="grpcurl is not on this machine")
