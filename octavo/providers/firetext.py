@@ -90,10 +90,12 @@ def _read(body: bytes) -> dict[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
+# A failure is temporary unless its code says more: what follows a pending receipt is, receipts come in any order, and nothing
+# moves a permanent failure (ADR 0031).
 STATUSES: Mapping[str, Status] = MappingProxyType(
-    {"0": Status.DELIVERED, "1": Status.PERMANENT_FAILURE, "2": Status.PENDING}
+    {"0": Status.DELIVERED, "1": Status.TEMPORARY_FAILURE, "2": Status.PENDING}
 )
-"""The status of a receipt (facts of the field)."""
+"""The status of a receipt."""
 
 CODES: Mapping[str, Status] = MappingProxyType(
     dict.fromkeys(("000", "102", "103", "104", "302", "900"), Status.TEMPORARY_FAILURE)
