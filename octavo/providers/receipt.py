@@ -73,11 +73,13 @@ def message(
     """
     if not usable(reference):
         raise unreadable(provider, "has no usable reference")
+    # A time that can't be right is none: what the receipt says of the status counts nevertheless.
+    told = micros(occurred_at) if occurred_at and _1970 <= occurred_at <= received_at else 0
     made = ReceiptMessage(
         provider=provider,
         status=_NUMBERS[status] if status else pb.NOTIFICATION_STATUS_UNSPECIFIED,
         reason=reason[:LONGEST_REASON],
-        occurred_at_micros=micros(occurred_at) if occurred_at else 0,
+        occurred_at_micros=told,
         received_at_micros=micros(received_at),
         complaint=complaint,
     )

@@ -60,6 +60,14 @@ def test_a_complaint_moves_nothing():
     assert receipt.reason == "complaint abuse"
 
 
+@pytest.mark.parametrize(
+    "timestamp", ["1969-12-31T23:59:59Z", "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "yesterday", 7]
+)
+def test_a_time_that_cannot_be_right_is_none(timestamp):
+    receipt = only(event("Delivery", timestamp=timestamp))
+    assert (receipt.status, receipt.occurred_at_micros) == (pb.NOTIFICATION_STATUS_DELIVERED, 0)
+
+
 def test_without_our_tag_the_message_id_names_the_send():
     receipt = only(event("Delivery", tags={}))
     assert (receipt.notification_id, receipt.provider_reference) == (b"", "0102-ses")

@@ -94,7 +94,12 @@ def test_a_reference_that_is_no_uuid_is_the_providers():
 
 def test_the_time_of_firetext_is_kept():
     assert firetext(status="0", time="2026-03-01 11:59:00").occurred_at_micros == int((AT.timestamp() - 60) * 1_000_000)
-    assert firetext(status="0", time="yesterday").occurred_at_micros == 0
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "1969-12-31 23:59:59", "0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+def test_a_time_of_firetext_that_cannot_be_right_is_none(time):
+    receipt = firetext(status="0", time=time)
+    assert (receipt.status, receipt.occurred_at_micros) == (DELIVERED, 0)
 
 
 @pytest.mark.parametrize(
