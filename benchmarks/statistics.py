@@ -68,8 +68,7 @@ def _fill(pool: Engine, services: Sequence[UUID], now: datetime) -> None:
     of_day = ROWS // DAYS
     for ago in range(DAYS):
         begins = datetime.combine(now.date() - timedelta(days=ago), time(0), tzinfo=UTC)
-        with transaction(pool) as connection:
-            partitions.ensure(connection, begins, days_ahead=0)
+        partitions.ensure(pool, begins, days_ahead=0)
         values = {
             "begins": begins,
             "span": min(timedelta(days=1), now - begins),

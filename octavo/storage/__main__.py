@@ -27,10 +27,12 @@ commands = typer.Typer(no_args_is_help=True, add_completion=False, help="The dat
 def migrate() -> None:
     """Brings the database to the newest schema; harmless to repeat."""
     (settings,) = load(DatabaseSettings)
-    with transaction(engine(settings.database_url.get_secret_value(), pool=1)) as connection:
+    pool = engine(settings.database_url.get_secret_value(), pool=1)
+    with transaction(pool) as connection:
         migrations.upgrade(connection)
-        made = partitions.ensure(connection, datetime.now(UTC))
-        typer.echo(f"schema {schema.current(connection)}, {len(made)} partitions made")
+        current = schema.current(connection)
+    made = partitions.ensure(pool, datetime.now(UTC))
+    typer.echo(f"schema {current}, {len(made)} partitions made")
 
 
 @commands.command()

@@ -5,28 +5,54 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from octavo.domain.errors import Unavailable
 from octavo.domain.ids import first_id_at, time_of
+from octavo.storage.errors import transaction
 
 DAILY = ("notifications", "notification_moves")
 MONTHLY = ("notification_history",)
 DAYS_AHEAD = 7
+
+PATIENCE_SECONDS = 30.0
+_AGAIN_SECONDS = 1.0
+_LOCK_WAIT = "1s"
 _LAST_DAY = date(9999, 1, 1)
 _LARGEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
-def ensure(connection: Connection, now: datetime, days_ahead: int = DAYS_AHEAD) -> list[str]:
+def ensure(engine: Engine, now: datetime, days_ahead: int = DAYS_AHEAD) -> list[str]:
     """Makes the partitions from yesterday to so many days ahead, and names the new ones. Can be repeated by anybody.
 
-    What comes without a partition of its own goes to the default one, and is never lost.
+    Each is made in a transaction of its own, and tried again while statements under way leave no moment for it: raises
+    Unavailable if they leave none for long.
+    """
+    patient = Retrying(
+        retry=retry_if_exception_type(Unavailable),
+        wait=wait_fixed(_AGAIN_SECONDS),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
+    made: list[str] = []
+    while one := patient(_one_made, engine, now, days_ahead):
+        made += one
+    return made
+
+
+def make_next(connection: Connection, now: datetime, days_ahead: int = DAYS_AHEAD) -> list[str]:
+    """Makes the first partition that is missing, and names it; nothing if all are there.
+
+    What comes without a partition of its own goes to the default one, and is never lost. Raises an error of the database, to be
+    tried again, if statements under way leave no moment for it.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(817423002)"))
+    wait_briefly(connection)
     days = [now.date() + timedelta(days=offset) for offset in range(-1, days_ahead + 1)]
     wanted = {(table, day, day + timedelta(days=1)) for table in DAILY for day in days}
     wanted |= {(table, day.replace(day=1), _next_month(day)) for table in MONTHLY for day in days}
     there = set(connection.execute(text("SELECT relname FROM pg_class WHERE relispartition")).scalars())
-    made = []
     for table, start, end in sorted(wanted):
         name = partition_name(table, start)
         if name in there or _default_holds(connection, table, start, end):
@@ -34,8 +60,16 @@ def ensure(connection: Connection, now: datetime, days_ahead: int = DAYS_AHEAD) 
         connection.exec_driver_sql(
             f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{_id_at(start)}') TO ('{_id_at(end)}')"
         )
-        made.append(name)
-    return made
+        return [name]
+    return []
+
+
+def wait_briefly(connection: Connection) -> None:
+    """Has the rest of a transaction give up a lock that it does not get within a moment.
+
+    Who wants to lock a whole table waits for statements under way, and all others wait behind it.
+    """
+    connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": _LOCK_WAIT})
 
 
 def whole_partitions(table: str, ids: Collection[UUID]) -> tuple[str, str]:
@@ -67,6 +101,11 @@ def bounds(ids: Collection[UUID]) -> dict[str, str]:
 def partition_name(table: str, start: date) -> str:
     """The partition that begins on a day."""
     return f"{table}_{start:%Y%m%d}"
+
+
+def _one_made(engine: Engine, now: datetime, days_ahead: int) -> list[str]:
+    with transaction(engine) as connection:
+        return make_next(connection, now, days_ahead)
 
 
 def _day_of(one: UUID) -> date:

@@ -13,14 +13,12 @@ from sqlalchemy import Connection, text
 
 from octavo.domain.ids import REQUEST_ID_MAX_AHEAD, first_id_at
 from octavo.domain.notification import FINAL
-from octavo.storage.partitions import partition_name
+from octavo.storage.partitions import partition_name, wait_briefly
 from octavo.telemetry.measured import measured
 
 ROWS_KEPT = timedelta(days=120)
 """How long rows without sealed data can be looked up: longer than the longest retention (90 days) and send_at (14 days)."""
 
-_LOCK_WAIT = "1s"
-"""Dropping a partition waits for statements under way, and others wait behind it: not longer than this."""
 _AT_ONCE = 1_000
 
 # Most rows of old days are erased already, which the planner does not know: it would read them all for every batch. In the
@@ -106,7 +104,7 @@ def drop_old_rows(connection: Connection, today: date, keep: timedelta = ROWS_KE
     """
     if not connection.execute(text("SELECT pg_try_advisory_xact_lock(817423004)")).scalar():
         return 0
-    connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": _LOCK_WAIT})
+    wait_briefly(connection)
     end = today - keep
     needed = [name for name in _partitions(connection, "notifications", end) if _is_needed(connection, name)]
     dropped = _drop(connection, [name for name in _partitions(connection, "notifications", end) if name not in needed])

@@ -43,7 +43,7 @@ SWEEPS = (
     Sweep("unconfirmed to send again", 15, due.resend_unconfirmed),
     Sweep("no receipt", 60, due.fail_without_receipt),
     Sweep("leases of dead processes", 10, lambda connection: forget_leases(connection, _today())),
-    Sweep("partitions", 3600, lambda connection: partitions.ensure(connection, datetime.now(UTC)), expected=True),
+    Sweep("partitions", 300, lambda connection: partitions.make_next(connection, datetime.now(UTC)), expected=True),
     Sweep("closed days", 600, lambda connection: roll_up_closed_days(connection, _today()), expected=True),
     Sweep("retention", 60, retention.erase_expired, expected=True),
     Sweep("old rows", 3600, lambda connection: retention.drop_old_rows(connection, _today()), expected=True),

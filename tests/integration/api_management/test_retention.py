@@ -111,8 +111,7 @@ class TestErasing:
 
     def test_works_across_partitions(self, stored, service_with):
         old = NOW - timedelta(days=40)
-        with transaction(stored.engine) as connection:
-            partitions.ensure(connection, old, days_ahead=3)
+        partitions.ensure(stored.engine, old, days_ahead=3)
         service = service_with(7)
         for days in range(3):
             stored.deliver(2, at=old + timedelta(days=days), service_id=service)
@@ -124,8 +123,7 @@ class TestDropping:
 
     @pytest.fixture
     def old_partitions(self, stored):
-        with transaction(stored.engine) as connection:
-            return partitions.ensure(connection, self.OLD, days_ahead=1)
+        return partitions.ensure(stored.engine, self.OLD, days_ahead=1)
 
     @staticmethod
     def there(stored):
@@ -164,8 +162,7 @@ class TestDropping:
 
     def test_younger_days_stay(self, stored, service_with):
         young = NOW - ROWS_KEPT + timedelta(days=1)
-        with transaction(stored.engine) as connection:
-            partitions.ensure(connection, young, days_ahead=0)
+        partitions.ensure(stored.engine, young, days_ahead=0)
         stored.deliver(1, at=young, service_id=service_with(7))
         erase(stored)
         # The day before it has nothing in it, but is not older than that either.

@@ -132,8 +132,7 @@ def _message(notification: UUID, now: datetime, kind: pb.NotificationType) -> No
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     made = make_engine(database_url)
-    with transaction(made) as connection:
-        partitions.ensure(connection, datetime.now(UTC))
+    partitions.ensure(made, datetime.now(UTC))
     yield Database(made)
     made.dispose()
 

@@ -80,7 +80,7 @@ def upgraded(engine: Engine, release: dict[str, Any], *tables: str) -> None:
                     f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, %s)", (Json(row),)
                 )
         migrations.upgrade(connection)
-        partitions.ensure(connection, datetime.now(UTC))
+    partitions.ensure(engine, datetime.now(UTC))
 
 
 @pytest.fixture(params=["this schema", "the next schema"])

@@ -137,8 +137,8 @@ class Jobs:
 @pytest.fixture
 def jobs(database_url: str) -> Iterator[Jobs]:
     made = make_engine(database_url)
+    partitions.ensure(made, datetime.now(UTC))
     with transaction(made) as connection:
-        partitions.ensure(connection, datetime.now(UTC))
         seeded = seed(connection)
     yield Jobs(made, seeded)
     made.dispose()
