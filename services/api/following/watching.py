@@ -5,12 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
 from uuid import UUID
 
 from sqlalchemy import Engine
 
-from octavo.domain.errors import Invalid, Reason, Unauthenticated, Unavailable
+from octavo.domain.errors import Invalid, Reason
 from octavo.domain.notification import FINAL
 from octavo.storage import changes
 from octavo.storage.changes import BEGINNING, Move, Position
@@ -22,12 +21,11 @@ from services.api.fields import read_id, written_time
 from services.api.following.lookups import PATIENCE_SECONDS, Lookups
 from services.api.following.moves import Moves
 from services.api.following.question import within
+from services.api.inforce import CHECK_SECONDS, InForce
 from services.api.known import Known
 from services.api.resume_token import ResumeTokens
 
 AT_ONCE = 500
-CHECK_SECONDS = 2.0
-"""How often a stream looks whether its key is still in force."""
 
 Begun = Callable[[str], Awaitable[object]]
 """Told once, with the token of the place where the stream begins."""
@@ -37,11 +35,10 @@ Begun = Callable[[str], Awaitable[object]]
 class _Stream:
     service_id: UUID
     notification_id: UUID | None
-    key_id: UUID
+    in_force: InForce
     place: Position
     horizon: int
     settled: bool
-    checked_at: float
 
 
 class Watching:
@@ -98,13 +95,13 @@ class Watching:
             )
         # What was settled before the token was written moves no more, but for corrections that came since.
         settled = wanted is not None and place.status in FINAL
-        return _Stream(service.id, wanted, key.id, place, horizon, settled, monotonic())
+        return _Stream(service.id, wanted, InForce(self._known, key.id), place, horizon, settled)
 
     async def _until_horizon(self, stream: _Stream) -> AsyncIterator[Move]:
         page: list[Move] | None = None
         while page is None or len(page) == AT_ONCE:
             self._moves.check()
-            await self._check_key(stream)
+            await stream.in_force.check()
             asked = asyncio.get_running_loop().run_in_executor(
                 self._threads,
                 changes.moves_between,
@@ -129,16 +126,7 @@ class Watching:
                     self._moves.beyond(stream.service_id, stream.horizon), CHECK_SECONDS
                 )
                 return
-            await self._check_key(stream)
-
-    async def _check_key(self, stream: _Stream) -> None:
-        if monotonic() - stream.checked_at < CHECK_SECONDS:
-            return
-        stream.checked_at = monotonic()
-        with suppress(Unavailable):
-            key = await self._known.key(stream.key_id)
-            if key is None or key.revoked:
-                raise Unauthenticated
+            await stream.in_force.check()
 
     def _token(self, stream: _Stream) -> str:
         return self._tokens.write(stream.service_id, stream.notification_id, stream.place)

@@ -46,7 +46,7 @@ def job_service(
     store = object_store(store_settings)
     threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store")
     view = JobView(transactions, hasher)
-    watch = JobWatch(view, settings.most_streams)
+    watch = JobWatch(view, known, settings.most_streams)
     start = JobStart(
         known,
         JobReading(hasher, sha256(b"job ids" + settings.key_of_hashes()).digest()),

@@ -61,8 +61,8 @@ class JobServicer:
         self, request: pb.WatchJobRequest, _context: Context
     ) -> AsyncIterator[pb.WatchJobResponse]:
         """Shows a job whenever it has changed."""
-        service, _ = current().as_service()
-        async for job in self._watch.watch(request.id, service):
+        service, key = current().as_service()
+        async for job in self._watch.watch(request.id, service, key):
             yield pb.WatchJobResponse(job=job)
 
     async def CancelJob(self, request: pb.CancelJobRequest, _context: Context) -> pb.CancelJobResponse:  # noqa: N802

@@ -10,9 +10,11 @@ from uuid import UUID
 from octavo.domain.errors import LimitExceeded, Reason, Unavailable
 from octavo.domain.notification import FINAL
 from octavo.storage.columns import STATUS
-from octavo.storage.directory import Service
+from octavo.storage.directory import ApiKey, Service
 from octavo.v1 import job_service_pb2 as pb
+from services.api.inforce import InForce
 from services.api.jobs.view import JobView
+from services.api.known import Known
 
 EVERY_SECONDS = 0.5
 SHARE = 20
@@ -26,8 +28,9 @@ class JobWatch:
 
     name = "job streams"
 
-    def __init__(self, view: JobView, most_streams: int) -> None:
+    def __init__(self, view: JobView, known: Known, most_streams: int) -> None:
         self._view = view
+        self._known = known
         self._most_streams = most_streams
         self._streams: Counter[UUID] = Counter()
         self._draining = asyncio.Event()
@@ -43,11 +46,11 @@ class JobWatch:
         """Ends all streams: their clients go on with another process."""
         self._draining.set()
 
-    async def watch(self, job_id: str, service: Service) -> AsyncIterator[pb.Job]:
+    async def watch(self, job_id: str, service: Service, key: ApiKey) -> AsyncIterator[pb.Job]:
         """The job as it is now, and then whenever it has changed, until all of it is settled.
 
-        Raises NotFound if the service has no such job, LimitExceeded if it has too many streams, Unavailable while the process
-        drains.
+        Raises NotFound if the service has no such job, LimitExceeded if it has too many streams, Unauthenticated once the key is
+        revoked, Unavailable while the process drains.
         """
         if self._streams[service.id] >= self._most_streams:
             raise LimitExceeded(
@@ -59,8 +62,10 @@ class JobWatch:
             )
         self._streams[service.id] += 1
         try:
+            in_force = InForce(self._known, key.id)
             shown: pb.Job | None = None
             while True:
+                await in_force.check()
                 began = monotonic()
                 job = await self._view.get(service, job_id)
                 if job != shown:

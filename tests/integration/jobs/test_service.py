@@ -270,6 +270,15 @@ def test_a_job_is_watched_until_all_of_it_is_settled(team, job_database):
     assert refused(lambda: team.cancel(job)).reason == "NOT_CANCELLABLE"
 
 
+def test_a_revoked_key_ends_its_streams(new_team, job_database):
+    team = new_team()
+    job = team.create(people(1), send_at=stamp(timedelta(hours=1)))
+    states = team.call("WatchJob", pb.WatchJobRequest(id=job.id))
+    next(states)
+    job_database("UPDATE api_keys SET revoked_at = now() WHERE service_id = :id", id=team.id)
+    assert refused(lambda: list(states)).code == "UNAUTHENTICATED"
+
+
 def test_cancelling_withdraws_what_no_worker_has_taken(team, job_database):
     job = team.create(people(50))
     persisted(team, job, 50)
