@@ -97,7 +97,7 @@ DELETE FROM held_receipts WHERE id = ANY(ARRAY(
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a receipt did: `moved`, `ignored` (no listed move), `held` (unknown as yet) or `complaint`."""
+    """What a receipt did: `moved`, `ignored` (no listed move), `held` (unknown as yet), `dropped` (held in vain), `complaint`."""
 
     receipt: ReceiptMessage
     result: str
@@ -141,10 +141,10 @@ def apply_receipts(
 
 
 @measured
-def take_held_receipts(connection: Connection, at_most: int = 500) -> list[ReceiptMessage]:
-    """Held receipts to try again now. Those past their time are dropped, since nothing will ever answer to them."""
-    rows = connection.execute(_TAKE_HELD, {"at_most": at_most, "hold_for": HOLD_FOR})
-    return [_released(row) for row in rows if not row.stale]
+def take_held_receipts(connection: Connection, at_most: int = 500) -> tuple[list[ReceiptMessage], list[ReceiptMessage]]:
+    """Held receipts to try again now, and those past their time: dropped, since nothing will ever answer to them."""
+    rows = connection.execute(_TAKE_HELD, {"at_most": at_most, "hold_for": HOLD_FOR}).all()
+    return [_released(row) for row in rows if not row.stale], [_released(row) for row in rows if row.stale]
 
 
 def _check(receipt: ReceiptMessage) -> None:

@@ -148,7 +148,8 @@ RECEIPTS_REFUSED = Counter(
 )
 RECEIPTS_APPLIED = Counter(
     "notifications_receipts_applied_total",
-    "Receipts handled, by provider and result: moved, ignored (a move that is not listed), held (unknown as yet), complaint.",
+    "Receipts handled, by provider and result: moved, ignored (a move that is not listed), held (unknown as yet), dropped (held "
+    "in vain), complaint.",
     ["provider", "result"],
 )
 TO_FINAL_SECONDS = Histogram(

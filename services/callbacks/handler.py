@@ -24,7 +24,7 @@ BATCH = 500
 HELD_EVERY_SECONDS = 1.0
 KNOWN = frozenset({*PROVIDERS, "test"})
 """Whose receipts there are; `test` stands for test keys."""
-RESULTS = ("moved", "ignored", "held", "complaint")
+RESULTS = ("moved", "ignored", "held", "dropped", "complaint")
 
 
 class Mover:
@@ -74,17 +74,17 @@ class HeldReceipts:
         """One batch, taken and applied or held again in one transaction; how many there were."""
         begun = datetime.now(UTC)
         with transaction(self._engine) as connection:
-            receipts = take_held_receipts(connection, BATCH)
+            receipts, dropped = take_held_receipts(connection, BATCH)
             applied = apply_receipts(connection, receipts) if receipts else []
         settled = [one for one in applied if one.result != "held"]
-        count(settled)
+        count([*settled, *(Applied(receipt, "dropped") for receipt in dropped)])
         self._pace.note(settled)
         if traces.active is not None:
             # Told once it is known whose they are: a receipt may name the provider's reference alone. Most tries hold them again.
             items = [(one.notification_id.bytes, ()) for one in settled if one.notification_id]
             with traces.active.handled("apply held receipts", items, {}, since=begun):
                 pass
-        return len(receipts)
+        return len(receipts) + len(dropped)
 
 
 def count(applied: Sequence[Applied]) -> None:

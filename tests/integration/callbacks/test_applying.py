@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
 
 from octavo.domain.ids import uuid7
 from octavo.domain.notification import REPORTABLE, Status, settle
@@ -87,7 +88,7 @@ def test_a_receipt_before_the_row_is_held_and_then_applied(database, receipt):
     assert database.held() == 1
 
     with transaction(database.engine) as connection:
-        (taken,) = take_held_receipts(connection)
+        (taken,), _ = take_held_receipts(connection)
     assert taken == early
     assert database.held() == 0
 
@@ -135,16 +136,22 @@ def test_a_repetition_is_held_once(database, receipt):
     assert database.held() == 2
 
 
-def test_a_held_receipt_that_is_too_old_is_dropped(database, receipt):
+def test_a_held_receipt_that_is_too_old_is_dropped_and_counted(database, receipt):
+    def dropped():
+        labels = {"provider": "mmg", "result": "dropped"}
+        return REGISTRY.get_sample_value("notifications_receipts_applied_total", labels) or 0
+
     unknown = uuid7(datetime.now(UTC), os.urandom(10))
     database.apply(receipt(unknown, at=datetime.now(UTC) - LATE))
     with database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE held_receipts SET next_try_at = now()")
 
-    with transaction(database.engine) as connection:
-        assert take_held_receipts(connection) == []
+    before = dropped()
+
+    HeldReceipts(database.engine, Pace(database.engine)).again()
 
     assert database.held() == 0
+    assert dropped() == before + 1
 
 
 def test_an_older_held_receipt_waits_longer(database, receipt):
@@ -262,7 +269,7 @@ def test_a_reference_nobody_knows_yet_is_held_until_the_outcome_is_recorded(data
 
     database.accepted(ids, token, "ses-7", "ses")
     with transaction(database.engine) as connection:
-        taken = take_held_receipts(connection)
+        taken, _ = take_held_receipts(connection)
     database.apply(*taken)
 
     assert database.status(email) == "delivered"
