@@ -70,13 +70,6 @@ def _marked_encoding(head: bytes) -> str | None:
     return None
 
 
-def detect_encoding(head: bytes) -> str:
-    """The encoding as the first bytes show it. A file that is ASCII so far passes for UTF-8: see EncodingDetector."""
-    detector = EncodingDetector()
-    detector.feed(head)
-    return detector.encoding
-
-
 def detect_delimiter(header_line: str) -> str:
     """Comma, semicolon or tab: whichever the header has most of, the comma in doubt."""
     return max(_DELIMITERS, key=header_line.count)

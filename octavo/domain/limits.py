@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from octavo.domain.notification import NotificationType
-
 DAILY_LIMIT = 250_000
 """Emails, and as many SMS, a day (facts of the field)."""
 TRIAL_DAILY_LIMIT = 50
@@ -28,36 +26,10 @@ MAX_SEND_AHEAD = timedelta(days=14)
 RETENTION_DAYS = 7
 """How long sealed data is kept, if the service does not say (facts of the field)."""
 
-LARGEST_BLOCK = 3_000
-"""Most that one process leases at once: a minute of the default rate."""
 SHARE = 16
 """A block is at most this part of what is left, so that several processes can all spend to the very end."""
 IDLE_SECONDS = 1.0
 """A lease that spent nothing for so long goes back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """What a service may do: messages a day by type, and calls a minute."""
-
-    sms_per_day: int = DAILY_LIMIT
-    emails_per_day: int = DAILY_LIMIT
-    calls_per_minute: int = CALLS_PER_MINUTE
-    trial: bool = False
-
-    def per_day(self, notification_type: NotificationType) -> int:
-        """The day's limit for the type, in messages; trial mode caps it."""
-        limit = self.sms_per_day if notification_type is NotificationType.SMS else self.emails_per_day
-        return min(limit, TRIAL_DAILY_LIMIT) if self.trial else limit
-
-
-def block_size(limit: int, used: int, wanted: int = 1, *, largest: int = LARGEST_BLOCK, share: int = SHARE) -> int:
-    """How much to lease, with `used` of `limit` leased out already. Blocks shrink as the limit nears.
-
-    At least `wanted` (a batch needs it at once), yet never more than is left; 0 when nothing is left.
-    """
-    left = max(0, limit - used)
-    return min(left, max(wanted, min(largest, left // share)))
 
 
 @dataclass(slots=True)

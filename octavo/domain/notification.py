@@ -20,13 +20,6 @@ class KeyType(StrEnum):
     TEST = "test"
 
 
-class Lane(StrEnum):
-    """Where a notification came in. The lanes share no topic, consumer group or worker pool."""
-
-    API = "api"
-    CSV = "csv"
-
-
 class Status(StrEnum):
     """Where a notification stands."""
 
@@ -112,11 +105,6 @@ REPORTABLE: frozenset[Status] = frozenset(
     }
 )
 """What a receipt can say. `sent` is not among them: it is our own word for "no receipt will come"."""
-
-
-def may_move(current: Status, new: Status) -> bool:
-    """Whether the table lists the move."""
-    return new in MOVES[current]
 
 
 def _reachable(start: Status) -> frozenset[Status]:

@@ -28,6 +28,3 @@ def seconds(*delays: float) -> tuple[timedelta, ...]:
 
 PROVIDER_BACKOFF = Backoff(seconds(10, 60, 300, 3_600, 14_400), jitter=0.1)
 """Sends to a provider (facts of the field): six attempts in five hours, then technical-failure."""
-
-WEBHOOK_BACKOFF = Backoff(seconds(5, 300, 1_800, 7_200, 18_000, 36_000, 36_000), jitter=0.2)
-"""Calls to a service's own webhook (facts of the field: the best schedule known)."""

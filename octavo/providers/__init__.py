@@ -40,8 +40,6 @@ class Provider(Protocol):
 
     name: str
     type: NotificationType
-    deduplicates: bool
-    """Whether the same reference again is answered without sending again."""
 
     async def send(self, message: TextMessage | EmailMessage) -> Outcome:
         """Offers a message, once."""

@@ -44,7 +44,6 @@ class Firetext:
 
     name = NAME
     type = NotificationType.SMS
-    deduplicates = False
 
     def __init__(self, settings: FiretextSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
         self._url = settings.firetext_url

@@ -34,7 +34,6 @@ class Mmg:
 
     name = NAME
     type = NotificationType.SMS
-    deduplicates = False
 
     def __init__(self, settings: MmgSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
         self._url = settings.mmg_url

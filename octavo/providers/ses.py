@@ -67,7 +67,6 @@ class Ses:
     name = NAME
     type = NotificationType.EMAIL
     # SES has no token of idempotency.
-    deduplicates = False
 
     def __init__(self, settings: SesSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
         # Who only reads receipts does without it, and without its memory.

@@ -66,7 +66,7 @@ ON CONFLICT DO NOTHING
 """,  # noqa: S608 - of constants, as are the others
     _KEYS,
 )
-# octavo.domain.limits.block_size, in SQL: what is left is known only once the row is locked.
+# Blocks shrink as the limit nears. What is left is known only once the row is locked.
 _LEASE = Prepared(
     "lease_allowances",
     f"""

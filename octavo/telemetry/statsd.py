@@ -82,12 +82,6 @@ def count(*parts: str, number: int = 1) -> None:
         exporter.count(".".join(parts), number)
 
 
-def timed(*parts: str, seconds: float) -> None:
-    """Counts and times an event under a name of these parts, behind the prefix."""
-    if exporter is not None:
-        exporter.timed(".".join(parts), seconds)
-
-
 def request_name(caller: str, module: str, function: str, code: str) -> str:
     """The name of a call: who called, the method of HTTP/2 that gRPC uses, who handled it, and the status."""
     handled_by = f"{module.rpartition('.')[2]}.{function.rpartition('.')[2]}"

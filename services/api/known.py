@@ -80,10 +80,6 @@ class Known:
             return value
         return value if loaded is None else cast("V", loaded)
 
-    def close(self) -> None:
-        """Lets the threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
     def _load(self, cache: Cache[K, V], key: K) -> asyncio.Future[Any]:
         gathered = self._gathered.get(id(cache))
         if gathered is None:

@@ -68,12 +68,6 @@ class Checker:
             raise found.raised()
         return found
 
-    def close(self) -> None:
-        """Ends the processes once they have checked what they are at."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-
 
 # In the processes that check
 

@@ -2,40 +2,26 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from octavo.domain.limits import (
-    LARGEST_BLOCK,
-    TRIAL_DAILY_LIMIT,
+    SHARE,
     Bucket,
     Lease,
-    Quota,
     TokenBucket,
-    block_size,
     day_of,
     retry_after_midnight,
 )
-from octavo.domain.notification import NotificationType
 
 TODAY = date(2026, 3, 1)
-COUNTS = st.integers(0, 300_000)
 
 
-@given(limit=COUNTS, used=COUNTS, wanted=st.integers(1, 500))
-def test_a_block_is_never_more_than_is_left_and_enough_if_there_is_enough(limit, used, wanted):
-    block = block_size(limit, used, wanted)
-    left = max(0, limit - used)
-    assert 0 <= block <= left
-    assert block >= min(wanted, left)
-    assert block <= max(wanted, LARGEST_BLOCK)
-
-
-def test_blocks_shrink_to_single_messages_as_the_limit_nears():
-    blocks = [block_size(250_000, used) for used in (0, 240_000, 249_000, 249_990, 249_999, 250_000)]
-    assert blocks == [3_000, 625, 62, 1, 1, 0]
+def leased(limit, used, wanted=1):
+    """A block, much as the database gives it (octavo/storage/allowances.py)."""
+    left = limit - used
+    return min(left, max(wanted, left // SHARE))
 
 
 class Leasing(RuleBasedStateMachine):
@@ -55,7 +41,7 @@ class Leasing(RuleBasedStateMachine):
     def call(self, process, count):
         lease = self.leases[process]
         if lease.left < count:
-            block = block_size(self.LIMIT, self.used, count - lease.left)
+            block = leased(self.LIMIT, self.used, count - lease.left)
             self.used += block
             self.held[process] += block
             lease.refill(block, self.now)
@@ -82,7 +68,7 @@ class Leasing(RuleBasedStateMachine):
     @rule(process=st.integers(0, 2), count=st.integers(1, 20))
     def lose_an_answer(self, process, count):
         # Leased, yet the process never hears of it: it goes back with the rest.
-        block = block_size(self.LIMIT, self.used, count)
+        block = leased(self.LIMIT, self.used, count)
         self.used += block
         self.held[process] += block
 
@@ -110,7 +96,7 @@ def test_demand_above_the_limit_is_met_exactly(limit, processes):
     for turn in range(3 * limit):
         lease = leases[turn % processes]
         if not lease.left:
-            block = block_size(limit, used)
+            block = leased(limit, used)
             used += block
             lease.refill(block, 0.0)
         accepted += lease.spend(1, 0.0)
@@ -178,19 +164,6 @@ def test_no_bucket_gives_more_than_capacity_and_rate_even_if_the_clock_goes_back
         taken = rate.take(bucket, now, wanted)
         bucket, given_out = taken.bucket, given_out + taken.granted
         assert given_out <= 100 + 10 * latest + 1e-6
-
-
-@pytest.mark.parametrize(
-    ("quota", "kind", "limit"),
-    [
-        (Quota(), NotificationType.SMS, 250_000),
-        (Quota(emails_per_day=7), NotificationType.EMAIL, 7),
-        (Quota(trial=True), NotificationType.SMS, TRIAL_DAILY_LIMIT),
-        (Quota(sms_per_day=9, trial=True), NotificationType.SMS, 9),
-    ],
-)
-def test_quotas_by_type(quota, kind, limit):
-    assert quota.per_day(kind) == limit
 
 
 def test_days_end_at_midnight_utc():

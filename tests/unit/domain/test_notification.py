@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octavo.domain.notification import FINAL, MOVES, REPORTABLE, SETTLES, Status, may_move, settle
+from octavo.domain.notification import FINAL, MOVES, REPORTABLE, SETTLES, Status, settle
 
 # The table of the design, section 3, retyped: a slip in either shows.
 DESIGN = {
@@ -28,12 +28,6 @@ def test_moves_are_those_of_the_design():
     assert {str(status): {str(new) for new in MOVES[status]} for status in Status} == {
         status: set(moves.split()) for status, moves in DESIGN.items()
     }
-
-
-def test_a_move_that_is_not_listed_is_refused():
-    assert may_move(Status.SENDING, Status.DELIVERED)
-    assert not may_move(Status.PERMANENT_FAILURE, Status.DELIVERED)
-    assert not may_move(Status.DELIVERED, Status.SENDING)
 
 
 def test_only_waiting_statuses_are_not_final():
