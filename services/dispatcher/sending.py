@@ -174,7 +174,10 @@ class Sending:
             if on is not None:
                 on.end(span, ended, failed=ended != ACCEPTED)
         calls.ended[ended].inc()
-        if isinstance(outcome, Temporary | Uncertain) and sender.name in self._providers:
+        if sender is self._unsent:
+            # Its receipt comes whatever the country, and nothing of it is a provider's.
+            return outcome
+        if isinstance(outcome, Temporary | Uncertain):
             self._weights.failed(sender.name, self._now())
         if isinstance(outcome, Accepted) and isinstance(message.to, PhoneNumber):
             # Where no receipt will come, the provider's word is the last.

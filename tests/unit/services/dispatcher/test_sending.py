@@ -153,6 +153,7 @@ async def test_where_no_receipt_comes_the_providers_word_is_the_last():
         ("07700900111", "DELIVERED"),
         ("07700900002", "PERMANENT_FAILURE"),
         ("07700900003", "TEMPORARY_FAILURE"),
+        ("+12025550123", "DELIVERED"),
     ],
 )
 async def test_a_test_key_sends_nothing_and_its_recipient_decides_the_receipt(number, status):
