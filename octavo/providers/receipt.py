@@ -3,12 +3,13 @@
 import hmac
 import re
 from base64 import b64decode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
 
 from octavo.domain.errors import Invalid, Reason, Unauthenticated
+from octavo.domain.moment import micros
 from octavo.domain.notification import Status
 from octavo.providers import ReceiptRequest
 from octavo.telemetry import metrics
@@ -100,11 +101,6 @@ def code(value: object) -> str:
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     text = text.strip()
     return text if _CODE.fullmatch(text) else ""
-
-
-def micros(at: datetime) -> int:
-    """A time as microseconds since 1970."""
-    return (at - _1970) // timedelta(microseconds=1)
 
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
