@@ -13,6 +13,8 @@ REQUEST_ID_MAX_AGE = timedelta(hours=24)
 """Oldest request_id that repeats a call (design, section 3)."""
 REQUEST_ID_MAX_AHEAD = timedelta(minutes=5)
 """How far a client's clock may be ahead (design, section 3)."""
+FIRST_ATTEMPT = timedelta(seconds=2)
+"""How old a request_id can be that no earlier call had (design, section 3)."""
 
 _VERSION = 0x7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,6 +104,11 @@ def check_request_id(request_id: str, now: datetime) -> UUID:
             "request_id must be at most 24 hours old and at most 5 minutes ahead",
         )
     return parsed
+
+
+def may_repeat(request_id: UUID, now: datetime) -> bool:
+    """Whether an earlier call may have had the request_id: only then is it worth a look-up."""
+    return now - time_of(request_id) > FIRST_ATTEMPT
 
 
 def row_id(job_id: UUID, row: int) -> UUID:

@@ -1,7 +1,7 @@
 """Fields of requests, read into the types of the domain. Each raises Invalid that names the field."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -9,13 +9,15 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from octavo.domain.errors import Invalid, Reason
-from octavo.domain.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from octavo.domain.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEND_AHEAD
 from octavo.domain.text import check_line
 
 T = TypeVar("T")
 
 MAX_NAME = 255
 """Characters of a name."""
+LATE = timedelta(minutes=5)
+"""How far in the past send_at may be, for clocks that differ and calls that are repeated: what is late goes at once."""
 _LENGTH_OF_UUID = 36
 _LONGEST_SECONDS = 253_402_300_800
 """The beginning of the year 10000."""
@@ -42,6 +44,18 @@ def read_time(request: Message, field: str) -> datetime | None:
     if not 0 <= given.seconds < _LONGEST_SECONDS or not 0 <= given.nanos < 1_000_000_000:  # noqa: PLR2004
         raise Invalid.of(field, Reason.INVALID_TIMESTAMP, f"{field} must lie in the years 1970 to 9999")
     return given.ToDatetime(tzinfo=UTC)
+
+
+def read_send_at(request: Message, now: datetime) -> datetime | None:
+    """When to send; None for at once. Raises Invalid for a time that is past, or too far ahead."""
+    send_at = read_time(request, "send_at")
+    if send_at is not None and not now - LATE <= send_at <= now + MAX_SEND_AHEAD:
+        raise Invalid.of(
+            "send_at",
+            Reason.SEND_AT_OUT_OF_RANGE,
+            f"send_at must not be in the past, nor more than {MAX_SEND_AHEAD.days} days ahead",
+        )
+    return send_at
 
 
 def read_page_size(given: int) -> int:

@@ -1,23 +1,20 @@
 """CreateJobRequest, read: all that can be checked without asking anybody."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from octavo.crypto import Hasher
 from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
 from octavo.domain.ids import check_request_id, repeatable_id, uuid7
-from octavo.domain.limits import MAX_SEND_AHEAD
 from octavo.domain.notification import NotificationType
 from octavo.domain.text import check_line
 from octavo.storage.directory import Service, TemplateHead
 from octavo.v1 import job_service_pb2 as pb
-from services.api.fields import MAX_NAME, read_id, read_time
+from services.api.fields import MAX_NAME, read_id, read_send_at
 
 MAX_KEY_BYTES = 1_024
 """Longest key of S3."""
-LATE = timedelta(minutes=5)
-"""How far in the past send_at may be, for clocks that differ: such a job goes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +47,7 @@ class JobReading:
         key = _object_key(request.object_key, service)
         check_line("etag", request.etag, max_length=MAX_NAME)
         check_line("file_name", request.file_name, max_length=MAX_NAME)
-        send_at = read_time(request, "send_at")
-        if send_at is not None and not now - LATE <= send_at <= now + MAX_SEND_AHEAD:
-            raise Invalid.of(
-                "send_at", Reason.SEND_AT_OUT_OF_RANGE, "send_at must not be in the past, nor more than 14 days ahead"
-            )
+        send_at = read_send_at(request, now)
         if request.reply_to and request.reply_to not in service.reply_to_addresses:
             raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
         if request.sms_sender and request.sms_sender not in service.sms_senders:

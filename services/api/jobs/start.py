@@ -4,13 +4,13 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
 
 from octavo.domain.errors import FailedPrecondition, Forbidden, Invalid, LimitExceeded, Reason, Unavailable
-from octavo.domain.ids import time_of
+from octavo.domain.ids import may_repeat
 from octavo.domain.jobrow import Texts
 from octavo.domain.limits import day_of
 from octavo.domain.notification import KeyType
@@ -37,8 +37,6 @@ from services.api.transactions import Transactions
 
 log = structlog.get_logger()
 
-YOUNG = timedelta(seconds=2)
-"""A first attempt is always younger than this; only an older request_id costs a look-up (design, section 3)."""
 BYTES_OF_RANDOMNESS = 10
 CHARGES = 3
 """How often the allowance is asked: what other processes hold of it idle comes back within two seconds."""
@@ -77,11 +75,7 @@ class JobStart:
         if service.suspended:
             raise Forbidden(Reason.SERVICE_SUSPENDED, "the service is suspended")
         wish = self._reading.read(request, service, now, os.urandom(BYTES_OF_RANDOMNESS))
-        if (
-            wish.request_id is not None
-            and now - time_of(wish.request_id) > YOUNG
-            and await self._is_there(wish, service)
-        ):
+        if wish.request_id is not None and may_repeat(wish.request_id, now) and await self._is_there(wish, service):
             return str(wish.id)
         head = check_template(wish, service, await self._known.template(wish.template_id))
         version = await self._known.version(head.id, head.version)

@@ -5,7 +5,7 @@ It asks nobody anything: what it needs of the world (service, template, time, ra
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from uuid import UUID
@@ -14,7 +14,7 @@ from octavo.crypto import Hasher, Sealer
 from octavo.domain import sms
 from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
 from octavo.domain.ids import check_request_id, repeatable_id, uuid7
-from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MAX_SEND_AHEAD
+from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import PhoneNumber, Recipient, normalised, parse_email, parse_phone
 from octavo.domain.template import Value, render_sms, render_subject, render_text
@@ -26,15 +26,13 @@ from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 from octavo.v1.template_service_pb2 import PreviewTemplateRequest
-from services.api.fields import read_id, read_time, written_time
+from services.api.fields import read_id, read_send_at, written_time
 
 SendRequest = pb.SendSmsRequest | pb.SendEmailRequest
 SendResponse = pb.SendSmsResponse | pb.SendEmailResponse
 
 MOST_PERSONALISATION = 2_500_000
 """Bytes of personalisation in one message: sealed it is a third longer, and Kafka takes 4 MiB."""
-LATE = timedelta(minutes=5)
-"""How far in the past send_at may be, for clocks that differ and calls that are repeated: such a message goes at once."""
 ENCODING = {
     sms.Encoding.GSM7: notification_pb2.SMS_ENCODING_GSM7,
     sms.Encoding.UCS2: notification_pb2.SMS_ENCODING_UCS2,
@@ -89,7 +87,7 @@ class Acceptance:
         _check_reference(request.reference)
         personalisation = read_personalisation(request)
         _check_choice(request, service)
-        send_at = _send_at(request, now)
+        send_at = read_send_at(request, now)
         request_id = check_request_id(request.request_id, now) if request.request_id else None
         service_id = service.id.bytes
         return Wish(
@@ -239,12 +237,3 @@ def _check_choice(request: SendRequest, service: Service) -> None:
             raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
     elif request.reply_to and request.reply_to not in service.reply_to_addresses:
         raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
-
-
-def _send_at(request: SendRequest, now: datetime) -> datetime | None:
-    send_at = read_time(request, "send_at")
-    if send_at is not None and not now - LATE <= send_at <= now + MAX_SEND_AHEAD:
-        raise Invalid.of(
-            "send_at", Reason.SEND_AT_OUT_OF_RANGE, "send_at must not be in the past, nor more than 14 days ahead"
-        )
-    return send_at

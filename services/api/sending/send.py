@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from octavo.crypto import Randomness
 from octavo.domain.errors import Forbidden, Reason, Rejected
-from octavo.domain.ids import time_of
+from octavo.domain.ids import may_repeat
 from octavo.domain.notification import KeyType
 from octavo.faultpoint import Point, reach
 from octavo.messaging.publisher import NotSent, Publisher
@@ -26,8 +26,6 @@ from services.api.serving.caller import Caller, current
 if TYPE_CHECKING:
     from octavo.telemetry.spans import Traces
 
-YOUNG = timedelta(seconds=2)
-"""A first attempt is always younger than this; only an older request_id costs a look-up (design, section 3)."""
 BYTES_OF_RANDOMNESS = 10
 
 
@@ -93,7 +91,7 @@ class Sending:
         Raises Rejected or Unavailable.
         """
         wish = self._acceptance.read(request, service, now, self._randomness.take(BYTES_OF_RANDOMNESS))
-        if wish.request_id is not None and now - time_of(wish.request_id) > YOUNG:
+        if wish.request_id is not None and may_repeat(wish.request_id, now):
             again = await self._again(wish, service)
             if again is not None:
                 return again

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.domain.errors import Invalid, Reason
-from octavo.domain.ids import age_of, check_request_id, first_id_at, repeatable_id, row_id, span_of, time_of, uuid7
+from octavo.domain.ids import (
+    age_of,
+    check_request_id,
+    first_id_at,
+    may_repeat,
+    repeatable_id,
+    row_id,
+    span_of,
+    time_of,
+    uuid7,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 KEY = b"k" * 32
@@ -130,3 +140,10 @@ def test_jobs_of_the_same_millisecond_share_no_row_id():
 def test_a_row_that_no_job_has_is_refused(row):
     with pytest.raises(ValueError, match="no job"):
         row_id(SERVICE, row)
+
+
+def test_only_an_older_request_id_may_have_come_before():
+    one = uuid7(NOW, bytes(10))
+    assert not may_repeat(one, NOW - timedelta(minutes=5))
+    assert not may_repeat(one, NOW + timedelta(seconds=2))
+    assert may_repeat(one, NOW + timedelta(seconds=2, milliseconds=1))
