@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from octavo.domain import sms
 from octavo.domain.csvfile import Columns, Row, RowProblem, match_header, read_row, row_problems
 from octavo.domain.errors import Invalid, Reason
+from octavo.domain.limits import MOST_PERSONALISATION
 from octavo.domain.notification import NotificationType
 from octavo.domain.recipient import Recipient, parse_email, parse_phone
 from octavo.domain.template import Template, render_sms, render_subject, render_text
-
-MOST_PERSONALISATION = 2_500_000
-"""Bytes of personalisation in one row: sealed it is a third longer, and Kafka takes 4 MiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from octavo.domain.moment import instant as instant  # noqa: PLC0414 - says that it is offered
 from octavo.domain.moment import micros as micros  # noqa: PLC0414
 from octavo.domain.notification import KeyType, NotificationType, Status
+from octavo.domain.sms import Encoding
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage
 
@@ -19,6 +20,7 @@ STATUS: dict[Status, pb.NotificationStatus] = {
 }
 TYPE = {NotificationType.SMS: pb.NOTIFICATION_TYPE_SMS, NotificationType.EMAIL: pb.NOTIFICATION_TYPE_EMAIL}
 KEY_TYPE = {KeyType.LIVE: pb.KEY_TYPE_LIVE, KeyType.TEAM: pb.KEY_TYPE_TEAM, KeyType.TEST: pb.KEY_TYPE_TEST}
+ENCODING = {Encoding.GSM7: pb.SMS_ENCODING_GSM7, Encoding.UCS2: pb.SMS_ENCODING_UCS2}
 
 STATUS_OF = {number: status for status, number in STATUS.items()}
 TYPE_OF = {number: kind for kind, number in TYPE.items()}

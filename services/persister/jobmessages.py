@@ -1,17 +1,13 @@
 """Rows of a CSV job as messages: sealed, with an id that is a pure function of job and row."""
 
 from octavo.crypto import Hasher, Sealer
-from octavo.domain import sms
 from octavo.domain.ids import row_id
 from octavo.domain.jobrow import Sendable
 from octavo.domain.recipient import PhoneNumber, normalised
-from octavo.storage.columns import KEY_TYPE, TYPE, micros
+from octavo.storage.columns import ENCODING, KEY_TYPE, TYPE, micros
 from octavo.storage.jobqueue import ClaimedJob
 from octavo.topics import Outgoing, lane_of, to
-from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
-
-_ENCODING = {sms.Encoding.GSM7: pb.SMS_ENCODING_GSM7, sms.Encoding.UCS2: pb.SMS_ENCODING_UCS2}
 
 
 class RowSealer:
@@ -53,5 +49,5 @@ class RowSealer:
         message.content_hash = self._hasher.content(b"row", service_id, content.SerializeToString(deterministic=True))
         if row.size is not None:
             message.parts = row.size.parts
-            message.encoding = _ENCODING[row.size.encoding]
+            message.encoding = ENCODING[row.size.encoding]
         return to(self._topic, message)

@@ -10,8 +10,8 @@ from octavo.domain.names import fold
 from octavo.domain.notification import NotificationType
 from octavo.domain.preview import missing_placeholders, with_gaps
 from octavo.domain.template import render_email, render_sms, render_subject, render_text
+from octavo.storage.columns import ENCODING
 from octavo.v1 import template_service_pb2 as pb
-from services.api.sending.accept import ENCODING
 
 
 def preview(template: Row[Any], prefix: str | None, personalisation: Personalisation) -> pb.PreviewTemplateResponse:

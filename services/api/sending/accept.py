@@ -14,15 +14,14 @@ from octavo.crypto import Hasher, Sealer
 from octavo.domain import sms
 from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
 from octavo.domain.ids import check_request_id, repeatable_id, uuid7
-from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES
+from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MOST_PERSONALISATION
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import PhoneNumber, Recipient, normalised, parse_email, parse_phone
 from octavo.domain.template import Value, render_sms, render_subject, render_text
 from octavo.domain.text import check_text
-from octavo.storage.columns import KEY_TYPE, TYPE, micros
+from octavo.storage.columns import ENCODING, KEY_TYPE, TYPE, micros
 from octavo.storage.directory import Service, TemplateHead, TemplateVersion
 from octavo.topics import Outgoing, lane_of, to
-from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 from octavo.v1.template_service_pb2 import PreviewTemplateRequest
@@ -30,13 +29,6 @@ from services.api.fields import read_id, read_send_at, written_time
 
 SendRequest = pb.SendSmsRequest | pb.SendEmailRequest
 SendResponse = pb.SendSmsResponse | pb.SendEmailResponse
-
-MOST_PERSONALISATION = 2_500_000
-"""Bytes of personalisation in one message: sealed it is a third longer, and Kafka takes 4 MiB."""
-ENCODING = {
-    sms.Encoding.GSM7: notification_pb2.SMS_ENCODING_GSM7,
-    sms.Encoding.UCS2: notification_pb2.SMS_ENCODING_UCS2,
-}
 
 
 @dataclass(frozen=True, slots=True)
