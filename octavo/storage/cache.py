@@ -17,9 +17,10 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Values by key, the least recently used dropped beyond a bound; old ones are kept for when nothing newer can be had.
+    """Values by key, the one loaded longest ago dropped beyond a bound; old ones are kept for when nothing newer can be had.
 
-    `load` gives the values of many keys in one round trip, without those that there are none for.
+    What is used is loaded anew when it is too old, so that what nobody uses goes first; what never gets too old goes in the order
+    in which it came. `load` gives the values of many keys in one round trip, without those that there are none for.
     """
 
     def __init__(

@@ -51,6 +51,13 @@ def test_says_so_if_it_knows_nothing_and_the_database_is_away(database):
         Cache(database.load).get("a")
 
 
+def test_what_is_loaded_anew_stays_longer_than_what_nobody_uses(database):
+    cache = Cache(database.load, fresh_seconds=0, at_most=2)
+    for key in "abac":
+        cache.get(key)
+    assert (cache.aged("b"), cache.aged("a") is None) == (None, False)
+
+
 def test_keeps_no_more_than_its_bound_and_drops_the_oldest(database):
     cache = Cache(database.load, at_most=2)
     for key in "abc":
