@@ -13,8 +13,8 @@ from uuid import UUID
 from octavo.domain.errors import Unavailable
 from octavo.storage.cache import Cache
 from octavo.storage.directory import ApiKey, Directory, Nothing, Service, TemplateHead, TemplateVersion
-from services.api.following.question import within
 from services.api.gathered import Gathered
+from services.api.question import within
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

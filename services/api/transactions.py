@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from octavo.storage.errors import transaction
-from services.api.following.question import within
+from services.api.question import within
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from services.api.fields import read_enum, read_id, read_page_size, read_time
 from services.api.following.arrivals import Arrivals
-from services.api.following.question import within
 from services.api.following.shown import Shown
 from services.api.page_token import PageTokens
+from services.api.question import within
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from octavo.domain.errors import LimitExceeded, Reason, Unavailable
 from octavo.storage import changes
 from services.api.following.lookups import PATIENCE_SECONDS
-from services.api.following.question import within
+from services.api.question import within
 
 EVERY_SECONDS = 0.25
 RETRY_AFTER = timedelta(seconds=30)

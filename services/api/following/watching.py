@@ -20,9 +20,9 @@ from octavo.v1 import notification_service_pb2 as pb
 from services.api.fields import read_id, written_time
 from services.api.following.lookups import PATIENCE_SECONDS, Lookups
 from services.api.following.moves import Moves
-from services.api.following.question import within
 from services.api.inforce import CHECK_SECONDS, InForce
 from services.api.known import Known
+from services.api.question import within
 from services.api.resume_token import ResumeTokens
 
 AT_ONCE = 500

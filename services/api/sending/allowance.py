@@ -13,7 +13,7 @@ from octavo.domain.limits import Lease
 from octavo.domain.notification import NotificationType
 from octavo.storage.allowances import Ended, Wanted
 from octavo.telemetry import metrics
-from services.api.following.question import Question, within
+from services.api.question import Question, within
 from services.api.sending.ledger import Ledger
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ from octavo.domain.errors import Unavailable
 from octavo.domain.limits import Bucket, TokenBucket
 from octavo.domain.notification import KeyType
 from octavo.storage.rates import Tokens
-from services.api.following.question import Question, within
+from services.api.question import Question, within
 from services.api.sending.ledger import Ledger
 
 TOKEN_SECONDS = 2.0

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from octavo.domain.errors import Unavailable
-from services.api.following.question import Question, within
+from services.api.question import Question, within
 
 
 async def test_all_wait_for_one_answer():
