@@ -15,7 +15,8 @@ def statuses() -> str:
     lines = [
         "# Statuses",
         "",
-        "A move that is not listed is ignored and counted.",
+        "A move that is not listed is ignored and counted. A permanent failure whose reason ends with `not explained` gives way",
+        "to what other receipts say ([ADR 29](adr/0029-a-failure-that-is-not-explained-gives-way.md)).",
         "",
         "| status | final | moves to |",
         "|---|---|---|",

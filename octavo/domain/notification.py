@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class NotificationType(StrEnum):
@@ -133,9 +134,41 @@ SETTLES: Mapping[Status, frozenset[Status]] = MappingProxyType(
 """Status by status, the receipts that move it. `created` counts as `sending`: its receipt overtook our own record."""
 
 
-def settle(current: Status, reported: Iterable[Status]) -> Status:
-    """The status after these receipts. Any order, repetition and division into batches ends the same."""
-    for status in reported:
-        if status in SETTLES[current]:
-            current = status
+NOT_EXPLAINED = "not explained"
+"""How the reason of a permanent failure ends that a provider gave no known reason for."""
+
+
+class Standing(NamedTuple):
+    """What is known of a notification: its status, and whether a failure is explained by the provider (docs/adr/0029)."""
+
+    status: Status
+    explained: bool = True
+
+    @classmethod
+    def of(cls, status: Status, reason: str) -> "Standing":
+        """That of a status with its reason, as a row or a receipt has them."""
+        return cls(status, not (status is Status.PERMANENT_FAILURE and reason.endswith(NOT_EXPLAINED)))
+
+
+_UNEXPLAINED = Standing(Status.PERMANENT_FAILURE, explained=False)
+_TEMPORARY = Standing(Status.TEMPORARY_FAILURE)
+# What makes a temporary failure of one that is not explained.
+_TEMPERS = frozenset({Status.PENDING, Status.TECHNICAL_FAILURE, Status.TEMPORARY_FAILURE})
+
+
+def settle(current: Standing, reported: Iterable[Standing]) -> Standing:
+    """What stands after these receipts. Any order, repetition and division into batches ends the same."""
+    for one in reported:
+        current = _joined(current, one)
     return current
+
+
+def _joined(current: Standing, reported: Standing) -> Standing:
+    if current == _UNEXPLAINED and reported.status in SETTLES[Status.SENDING] and reported != _UNEXPLAINED:
+        return _TEMPORARY if reported.status in _TEMPERS else reported
+    if reported == _UNEXPLAINED:
+        if current.status in _TEMPERS:
+            return _TEMPORARY
+        # Nothing of the kind has been reported yet, or else that stands.
+        return reported if Status.PENDING in SETTLES[current.status] else current
+    return reported if reported.status in SETTLES[current.status] else current

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from pydantic import Field, SecretStr
 
 from octavo.config import Settings
-from octavo.domain.notification import NotificationType, Status
+from octavo.domain.notification import NOT_EXPLAINED, NotificationType, Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.providers import EmailMessage, ReceiptRequest, TextMessage
 from octavo.providers.http import OK, TOTAL_SECONDS, Answer, HttpClient, refusal
@@ -89,12 +89,10 @@ def _read(body: bytes) -> dict[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-# A failure is temporary unless its code says more: what follows a pending receipt is, receipts come in any order, and nothing
-# moves a permanent failure (ADR 0031).
 STATUSES: Mapping[str, Status] = MappingProxyType(
-    {"0": Status.DELIVERED, "1": Status.TEMPORARY_FAILURE, "2": Status.PENDING}
+    {"0": Status.DELIVERED, "1": Status.PERMANENT_FAILURE, "2": Status.PENDING}
 )
-"""The status of a receipt."""
+"""The status of a receipt. A failure without a known code gives way to a pending receipt (facts of the field; ADR 0029)."""
 
 CODES: Mapping[str, Status] = MappingProxyType(
     dict.fromkeys(("000", "102", "103", "104", "302", "900"), Status.TEMPORARY_FAILURE)
@@ -148,7 +146,8 @@ def _worded(status: Status, top: str, detail: str) -> str:
     """A delivery needs no reason."""
     if status is Status.DELIVERED:
         return ""
-    return f"firetext status {top or 'unknown'}" + (f", code {detail}" if detail else "")
+    reason = f"firetext status {top or 'unknown'}" + (f", code {detail}" if detail else "")
+    return f"{reason}: {NOT_EXPLAINED}" if top == _FAILED and detail not in CODES else reason
 
 
 def _time(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, CursorResult, Row, text
 
 from octavo.domain.errors import Malformed
-from octavo.domain.notification import FINAL, Status, settle
+from octavo.domain.notification import FINAL, Standing, Status, settle
 from octavo.storage.columns import STATUS_OF, instant, micros
 from octavo.storage.partitions import BOUNDS, bounds, whole_partitions
 from octavo.storage.prepared import Prepared
@@ -26,7 +26,7 @@ _END_OF_TIME = 253_402_300_800_000_000
 _FIND = Prepared(
     "find_for_receipts",
     """
-SELECT id, status, claim_token IS NOT NULL OR attempts > 0 AS offered, notification_type, created_at, sent_at
+SELECT id, status, status_reason, claim_token IS NOT NULL OR attempts > 0 AS offered, notification_type, created_at, sent_at
 FROM notifications WHERE id = ANY(:ids) AND id >= :first AND id < :end ORDER BY id FOR UPDATE
 """,
     {"ids": "uuid[]", "first": "uuid", "end": "uuid"},
@@ -43,7 +43,7 @@ WITH input AS MATERIALIZED (
 ), changed AS (
     UPDATE notifications n
     SET status = i.status,
-        status_reason = CASE WHEN i.status <> i.was THEN i.reason ELSE n.status_reason END,
+        status_reason = coalesce(i.reason, n.status_reason),
         provider = coalesce(n.provider, i.provider),
         sent_at = CASE WHEN i.status <> i.was THEN coalesce(n.sent_at, i.at) ELSE n.sent_at END,
         completed_at = CASE WHEN i.status <> i.was AND i.final THEN i.at ELSE n.completed_at END,
@@ -192,22 +192,31 @@ def _when(receipt: ReceiptMessage, created_at: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What receipts of one notification come to: its status, the receipt that decides it, and a complaint if there is one."""
+    """What receipts of one notification come to: how it stands, the receipt that decides it, and a complaint if there is one."""
 
-    status: Status
+    standing: Standing
     deciding: ReceiptMessage
     complaint: ReceiptMessage | None
 
 
-def judge(was: Status, receipts: Sequence[ReceiptMessage]) -> Verdict:
-    """What these receipts, one or more, make of a status."""
+def judge(was: Standing, receipts: Sequence[ReceiptMessage]) -> Verdict:
+    """What these receipts, one or more, make of a notification."""
     telling = [r for r in receipts if not r.complaint and r.status in STATUS_OF]
-    now = settle(was, [STATUS_OF[r.status] for r in telling])
+    now = settle(was, map(_standing, telling))
     return Verdict(
-        status=now,
-        deciding=next((r for r in telling if STATUS_OF[r.status] is now), receipts[0]),
+        standing=now,
+        # Where none says what all come to, it is one that is not explained.
+        deciding=next((r for r in telling if _standing(r) == now), min(telling or receipts, key=_explains)),
         complaint=next((r for r in receipts if r.complaint), None),
     )
+
+
+def _standing(receipt: ReceiptMessage) -> Standing:
+    return Standing.of(STATUS_OF[receipt.status], receipt.reason)
+
+
+def _explains(receipt: ReceiptMessage) -> bool:
+    return receipt.status not in STATUS_OF or _standing(receipt).explained
 
 
 def _advance(
@@ -219,14 +228,15 @@ def _advance(
     applied: list[Applied] = []
     for notification_id, receipts in sorted(by_notification.items()):
         row = rows[notification_id]
-        was = Status(row.status)
-        verdict = judge(was, receipts)
-        now, deciding, complaint = verdict.status, verdict.deciding, verdict.complaint
-        if now is not was or complaint:
+        before = Standing.of(Status(row.status), row.status_reason or "")
+        verdict = judge(before, receipts)
+        was, now, deciding, complaint = before.status, verdict.standing.status, verdict.deciding, verdict.complaint
+        changed = verdict.standing != before
+        if changed or complaint:
             columns["id"].append(str(notification_id))
             columns["was"].append(was.value)
             columns["status"].append(now.value)
-            columns["reason"].append(deciding.reason)
+            columns["reason"].append(deciding.reason if changed else None)
             columns["provider"].append(deciding.provider)
             columns["at"].append(_when(deciding, row.created_at))
             columns["final"].append(now in FINAL)

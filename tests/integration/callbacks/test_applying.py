@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 
 from octavo.domain.ids import uuid7
-from octavo.domain.notification import REPORTABLE, Status, settle
+from octavo.domain.notification import NOT_EXPLAINED, REPORTABLE, Standing, Status, settle
 from octavo.storage.due import mark_expired_claims
 from octavo.storage.errors import transaction
 from octavo.storage.receipts import take_held_receipts
@@ -22,6 +22,7 @@ from services.callbacks.handler import HeldReceipts
 from services.callbacks.pace import Pace
 
 LATE = timedelta(hours=73)
+TOLD = [*map(Standing, sorted(REPORTABLE)), Standing(Status.PERMANENT_FAILURE, explained=False)]
 
 
 def test_a_receipt_settles_a_notification_in_both_tables(database, receipt):
@@ -40,7 +41,7 @@ def test_a_receipt_settles_a_notification_in_both_tables(database, receipt):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.sampled_from(sorted(REPORTABLE)), min_size=1, max_size=5).flatmap(
+    st.lists(st.sampled_from(TOLD), min_size=1, max_size=5).flatmap(
         lambda told: st.tuples(
             st.just(told), st.permutations(told * 2), st.lists(st.integers(1, 4), min_size=10, max_size=10)
         )
@@ -50,18 +51,29 @@ def test_any_order_repetition_and_batching_ends_the_same(database, receipt, case
     """Row C4, invariant I6."""
     told, shuffled, sizes = case
     (sms,) = database.sending()
-    expected = settle(Status.SENDING, told)
+    expected = settle(Standing(Status.SENDING), told).status
 
     left = list(shuffled)
     for size in sizes:
         if batch := left[:size]:
-            database.apply(*(receipt(sms, status) for status in batch))
+            database.apply(*(receipt(sms, one.status, reason="" if one.explained else NOT_EXPLAINED) for one in batch))
         left = left[size:]
 
     assert database.status(sms) == expected
     moves = database.moves(sms)
     assert moves[-1] == expected
     assert len(moves) == len(set(moves))
+
+
+def test_a_failure_that_is_explained_later_stays_permanent(database, receipt):
+    (sms,) = database.sending()
+    database.apply(receipt(sms, Status.PERMANENT_FAILURE, reason=f"status 1: {NOT_EXPLAINED}"))
+    (applied,) = database.apply(receipt(sms, Status.PERMANENT_FAILURE, reason="code 101"))
+    assert applied.result == "ignored"
+    database.apply(receipt(sms, Status.PENDING))
+    row = database.row(sms)
+    assert (row.status, row.status_reason) == ("permanent-failure", "code 101")
+    assert database.history(sms).status_reason == "code 101"
 
 
 def test_batches_of_two_consumers_at_once_end_the_same(database, receipt):

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from octavo.domain.errors import Invalid, Unauthenticated
-from octavo.domain.notification import Status, settle
+from octavo.domain.notification import Standing, Status, settle
 from octavo.providers import ReceiptRequest
 from octavo.providers.firetext import FiretextReceipts
 from octavo.providers.mmg import MmgReceipts
@@ -62,7 +62,7 @@ def test_the_substatus_of_mmg_is_the_reason():
     [("0", "000", DELIVERED), ("0", "101", DELIVERED), ("2", "", PENDING), ("2", "101", PENDING)]
     + [("1", code, TEMPORARY) for code in ("000", "102", "103", "104", "302", "900")]
     + [("1", code, PERMANENT) for code in ("101", "201", "301", "401")]
-    + [("1", "", TEMPORARY), ("1", "777", TEMPORARY)],
+    + [("1", "", PERMANENT), ("1", "777", PERMANENT)],
 )
 def test_the_code_of_firetext_overrides_a_failure(status, code, means):
     assert firetext(status=status, code=code).status == means
@@ -71,8 +71,9 @@ def test_the_code_of_firetext_overrides_a_failure(status, code, means):
 @pytest.mark.parametrize("code", ["", "777"])
 @pytest.mark.parametrize("order", [("2", "1"), ("1", "2")])
 def test_a_failure_of_firetext_without_a_known_code_is_temporary_before_and_after_pending(order, code):
-    reported = [STATUS_OF[firetext(status=status, code=code).status] for status in order]
-    assert settle(Status.SENDING, reported) is Status.TEMPORARY_FAILURE
+    receipts = [firetext(status=status, code=code) for status in order]
+    reported = [Standing.of(STATUS_OF[one.status], one.reason) for one in receipts]
+    assert settle(Standing(Status.SENDING), reported).status is Status.TEMPORARY_FAILURE
 
 
 @pytest.mark.parametrize("parse", [mmg, firetext])
