@@ -11,12 +11,13 @@ from time import monotonic
 from typing import Generic
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential_jitter
+from tenacity import wait_exponential_jitter
 from tenacity.wait import wait_base
 
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.messaging import Partition, Place, Record, Sink, Source
 from octavo.messaging.dead import DeadShare, bury
+from octavo.messaging.patience import Patience
 from octavo.telemetry import metrics
 from octavo.telemetry.zero import at_zero
 from octavo.topics import M, Outgoing, Topic
@@ -33,7 +34,6 @@ comes alone does not wait, nor does what comes after it.
 AT_ONCE_SECONDS = 0.001
 """Records that come within this were there already: they came during the batch before."""
 LONGEST_PAUSE_SECONDS = 0.02
-_HOLD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +84,31 @@ class Consumer(Generic[M]):
 
         Raises Halted when too large a share of the records is dead: what was not handled is not committed.
         """
+        patience = self._patience(stop)
         try:
             while not stop.is_set():
-                self.step(stop)
+                self._step(patience)
         finally:
             self.source.close()
 
     def step(self, stop: Event) -> None:
         """One batch, to its end; or left uncommitted, when told to stop while something is unavailable."""
+        self._step(self._patience(stop))
+
+    def _patience(self, stop: Event) -> Patience:
+        return Patience(self.topic.name, self.source, self.wait, stop)
+
+    def _step(self, patient: Patience) -> None:
         asked = monotonic()
         try:
-            records = self._patient((), stop)(self.source.poll, self.poll_seconds)
+            records = patient(self.source.poll, self.poll_seconds)
         except Unavailable:
             return
         if not records:
             return
         begun = monotonic()
         received, dead = self._decode(records)
-        patient = self._patient(received, stop)
+        patient.on_retry = lambda attempt: self.on_retry(received, attempt)
         try:
             effects = patient(self._divide, received, dead)
             # Before anything is published: too many dead records stop the consumer, and none of them is put aside.
@@ -115,33 +122,9 @@ class Consumer(Generic[M]):
         else:
             metrics.CONSUMED.labels(self.topic.name).inc(len(records))
             if len(records) < MANY and begun - asked < AT_ONCE_SECONDS:
-                stop.wait(min(monotonic() - begun, LONGEST_PAUSE_SECONDS))
-
-    def _patient(self, received: Sequence[Received[M]], stop: Event) -> Retrying:
-        """Tries again while something is away, for as long as it takes: Kafka keeps the work meanwhile."""
-
-        def retrying(state: RetryCallState) -> None:
-            wait = state.next_action.sleep if state.next_action else 0.0
-            error = state.outcome.exception() if state.outcome else None
-            log.warning(
-                "waiting", topic=self.topic.name, attempt=state.attempt_number, seconds=round(wait, 3), error=str(error)
-            )
-            self.on_retry(received, state.attempt_number)
-
-        def hold(seconds: float) -> None:
-            # In pieces, so that a process which is told to stop does not wait for the end of a long pause.
-            while seconds > 0 and not stop.is_set():
-                self.source.hold(min(seconds, _HOLD_SECONDS))
-                seconds -= _HOLD_SECONDS
-
-        return Retrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=self.wait,
-            stop=stop_when_event_set(stop),
-            sleep=hold,
-            before_sleep=retrying,
-            reraise=True,
-        )
+                patient.stop.wait(min(monotonic() - begun, LONGEST_PAUSE_SECONDS))
+        finally:
+            patient.forget()
 
     def _decode(self, records: Sequence[Record]) -> tuple[list[Received[M]], Graveyard[M]]:
         received: list[Received[M]] = []

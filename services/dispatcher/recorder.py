@@ -38,6 +38,14 @@ class Recorder:
         self._engine = engine
         self._backoff = backoff
         self._finish = finish
+        # One for all batches: a closure over one would be kept with it, in a cycle, until the collector comes by.
+        self._patient = Retrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
+            before_sleep=lambda state: log.warning(
+                "outcomes wait", count=len(state.args[0]), attempt=state.attempt_number
+            ),
+        )
         self._queue: SimpleQueue[Ended | Claimed] = SimpleQueue()
 
     def put(self, ended: Ended) -> None:
@@ -56,15 +64,10 @@ class Recorder:
 
     def write(self, batch: Sequence[Ended | Claimed]) -> None:
         """Writes a batch, again and again while PostgreSQL is away: only then its records are finished."""
-        patient = Retrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
-            before_sleep=lambda state: log.warning("outcomes wait", count=len(batch), attempt=state.attempt_number),
-        )
         if ended := [one for one in batch if isinstance(one, Ended)]:
-            patient(self._record, ended)
+            self._patient(self._record, ended)
         if unused := [one for one in batch if isinstance(one, Claimed)]:
-            patient(self._release, unused)
+            self._patient(self._release, unused)
         reach(Point.DISPATCHER_AFTER_RECORD)
         self._finish([one.place if isinstance(one, Claimed) else one.claimed.place for one in batch])
 
