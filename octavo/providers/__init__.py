@@ -40,6 +40,8 @@ class Provider(Protocol):
 
     name: str
     type: NotificationType
+    at_once: int
+    """How many calls it can make at a time. Whoever has more lets them wait outside: a call begins when it is offered."""
 
     async def send(self, message: TextMessage | EmailMessage) -> Outcome:
         """Offers a message, once."""

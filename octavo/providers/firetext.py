@@ -46,6 +46,7 @@ class Firetext:
     type = NotificationType.SMS
 
     def __init__(self, settings: FiretextSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
+        self.at_once = in_flight
         self._url = settings.firetext_url
         self._api_key = settings.firetext_api_key.get_secret_value()
         self._client = HttpClient(in_flight, total_seconds)

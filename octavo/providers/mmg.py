@@ -36,6 +36,7 @@ class Mmg:
     type = NotificationType.SMS
 
     def __init__(self, settings: MmgSettings, in_flight: int, total_seconds: float = TOTAL_SECONDS) -> None:
+        self.at_once = in_flight
         self._url = settings.mmg_url
         credentials = f"{settings.mmg_username}:{settings.mmg_password.get_secret_value()}"
         self._headers = {"Authorization": f"Basic {b64encode(credentials.encode()).decode()}"}

@@ -72,7 +72,7 @@ class Ses:
         # Who only reads receipts does without it, and without its memory.
         import boto3
 
-        threads = min(in_flight, settings.ses_threads)
+        threads = self.at_once = min(in_flight, settings.ses_threads)
         self._settings = settings
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ses")
         self._client = boto3.client(

@@ -84,7 +84,9 @@ def topic_parts(
     )
     source = Deferred(kafka, settings.in_flight, batch=batch)
     recorder = Recorder(pool, settings.backoff(), source.finish)
-    sending = Sending(name, providers, weights, Unsent(sink), recorder)
+    # As many as any of them can make, so that a claim's age is looked at when its call begins.
+    at_once = min(provider.at_once for provider in providers.values())
+    sending = Sending(name, providers, weights, Unsent(sink), recorder, at_once=at_once)
     loop = asyncio.get_running_loop()
 
     def hand_on(batch: Sequence[Claimed]) -> None:

@@ -87,12 +87,16 @@ class Sending:
         weights: Weights,
         unsent: Sender,
         records: Records,
+        *,
+        at_once: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`at_once` calls are under way at most, each counted from its beginning: what waits for another to end has not begun."""
         self._providers = providers
         self._weights = weights
         self._unsent = unsent
         self._records = records
+        self._at_once = at_once
         self._now = now
         self._waiting: deque[Claimed] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,12 +113,12 @@ class Sending:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self._waiting and len(self._young) < YOUNG:
+        while self._waiting and len(self._young) < YOUNG and len(self._tasks) < self._at_once:
             task = asyncio.ensure_future(self.send(self._waiting.popleft()))
             self._tasks.add(task)
             self._young.add(task)
             task.add_done_callback(self._ended)
-        if self._waiting and self._aging is None:
+        if self._waiting and self._young and self._aging is None:
             self._aging = asyncio.get_running_loop().call_later(YOUNG_SECONDS, self._age)
 
     def _age(self) -> None:
@@ -135,7 +139,7 @@ class Sending:
             self._records.put(Ended(claimed, None, message, self._now()))
             return
         if monotonic() - claimed.claimed_at > LATEST_CALL_SECONDS:
-            # The process stood still since the claim.
+            # The process stood still since the claim, or the calls before it took long.
             self._records.give_back(claimed)
             return
         at = self._now()

@@ -68,7 +68,7 @@ class Bench:
         # The second has almost no weight: it is chosen when the first is excluded.
         weights = Weights({"mmg": 10**9, "firetext": 1})
         providers = {"mmg": self.first, "firetext": self.second}
-        self.sending = Sending("send-sms", providers, weights, Unsent(self.broker), self.kept)
+        self.sending = Sending("send-sms", providers, weights, Unsent(self.broker), self.kept, at_once=1_000)
 
     async def send(self, claimed: Claimed) -> Ended:
         await self.sending.send(claimed)
@@ -228,10 +228,11 @@ async def reached(condition: Any) -> None:
             await asyncio.sleep(0.001)
 
 
-def held_back(monkeypatch, seconds: float) -> tuple[Sending, Silent, Kept]:
+def held_back(monkeypatch, seconds: float, at_once: int = 1_000) -> tuple[Sending, Silent, Kept]:
     monkeypatch.setattr("services.dispatcher.sending.YOUNG_SECONDS", seconds)
     provider, kept = Silent(), Kept()
-    return Sending("send-sms", {"mmg": provider}, Weights({"mmg": 1}), Unsent(Broker()), kept), provider, kept
+    sending = Sending("send-sms", {"mmg": provider}, Weights({"mmg": 1}), Unsent(Broker()), kept, at_once=at_once)
+    return sending, provider, kept
 
 
 async def test_a_provider_gets_a_few_of_a_batch_and_more_as_it_answers(monkeypatch):
@@ -254,3 +255,15 @@ async def test_a_provider_that_does_not_answer_delays_no_others(monkeypatch):
     assert kept.ended == []
     provider.told.set()
     await kept.next(4 * YOUNG)
+
+
+async def test_a_claim_that_grew_old_while_others_were_sent_is_given_back(monkeypatch):
+    sending, provider, kept = held_back(monkeypatch, 0.001, at_once=2)
+    batch = [claimed(), claimed(), claimed(claimed_at=monotonic() - LATEST_CALL_SECONDS + 0.05), claimed()]
+    sending.begin(batch)
+    await asyncio.sleep(0.1)
+    assert len(provider.sent) == 2
+    provider.told.set()
+    await kept.next(3)
+    assert kept.given_back == [batch[2]]
+    assert [message.reference for message in provider.sent] == [batch[0].id, batch[1].id, batch[3].id]
