@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TEXTS = ("address", "api_key", "admin_key", "tls_name")
+TEXTS = ("address", "api_key", "admin_key", "tls_name", "tls_certificate", "tls_key")
 NAMES = (*TEXTS, "tls")
+_SECRETS = frozenset({"api_key", "admin_key"})
 
 
 class ConfigurationError(Exception):
@@ -18,7 +19,8 @@ class ConfigurationError(Exception):
 class Configuration:
     """What the environment and the file say. `tls`: whether, or the file with the authorities to trust.
 
-    `tls_name`: whose certificate is expected, if not that of the address.
+    `tls_name`: whose certificate is expected, if not that of the address. `tls_certificate`, `tls_key`: the files with what is
+    shown to a server that asks for it.
     """
 
     file: Path
@@ -27,6 +29,8 @@ class Configuration:
     admin_key: str = field(default="", repr=False)
     tls: bool | Path = False
     tls_name: str = ""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     warnings: tuple[str, ...] = ()
 
     def need_address(self) -> str:
@@ -44,17 +48,23 @@ class Configuration:
     def need_tls(self) -> bool | Path:
         """Whether with TLS, or whom to trust.
 
-        Raises ConfigurationError if that is a file which is not there, or if a certificate is expected without TLS.
+        Raises ConfigurationError if that is a file which is not there, or if a certificate is expected or shown without TLS; if
+        there is a certificate without its key, or the other way round.
         """
-        if self.tls_name and not self.tls:
-            raise ConfigurationError(
-                f"OCTAVO_TLS_NAME, or `tls_name` in {self.file}, is of no use without OCTAVO_TLS, or `tls`"
-            )
-        if isinstance(self.tls, Path) and not self.tls.is_file():
-            raise ConfigurationError(
-                f"{self.tls}: there is no such file (OCTAVO_TLS, or `tls` in {self.file}, names it)"
-            )
+        for name in ("tls_name", "tls_certificate", "tls_key"):
+            if getattr(self, name) and not self.tls:
+                raise ConfigurationError(f"{self._told(name)}, is of no use without OCTAVO_TLS, or `tls`")
+        for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+            if getattr(self, name) and not getattr(self, other):
+                raise ConfigurationError(f"{self._told(name)}, needs {_variable(other)}, or `{other}`")
+        for name in ("tls", "tls_certificate", "tls_key"):
+            file = getattr(self, name)
+            if isinstance(file, Path) and not file.is_file():
+                raise ConfigurationError(f"{file}: there is no such file ({self._told(name)}, names it)")
         return self.tls
+
+    def _told(self, name: str) -> str:
+        return f"{_variable(name)}, or `{name}` in {self.file}"
 
     def _missing(self, name: str, meaning: str) -> str:
         raise ConfigurationError(f"set OCTAVO_{name.upper()}, or `{name}` in {self.file}, to {meaning}")
@@ -79,6 +89,8 @@ def load(environment: Mapping[str, str]) -> Configuration:
         str(given.get("admin_key", "")).strip(),
         tls,
         str(given.get("tls_name", "")).strip(),
+        _file(given.get("tls_certificate"), path.parent),
+        _file(given.get("tls_key"), path.parent),
         warnings,
     )
 
@@ -108,8 +120,7 @@ def _read(path: Path, *, explicit: bool) -> tuple[dict[str, object], tuple[str, 
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # The message of a TOML error gives a line and column, not the text.
         raise ConfigurationError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    keys = any(name.endswith("_key") for name in found)
-    if keys and mode & (stat.S_IRGRP | stat.S_IROTH):
+    if _SECRETS & found.keys() and mode & (stat.S_IRGRP | stat.S_IROTH):
         return found, (f"others can read the keys in {path}: chmod 600 {path}",)
     return found, ()
 
@@ -122,3 +133,8 @@ def _tls(value: object, base: Path) -> bool | Path | None:
         return None
     known = {"true": True, "1": True, "false": False, "0": False, "": False}
     return known[value.lower()] if value.lower() in known else base / value
+
+
+def _file(value: object, base: Path) -> Path | None:
+    """A file that is named; None if none is. A path is relative to the file that holds it."""
+    return base / str(value).strip() if value else None

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from octavo_cli import configuration
 from octavo_cli.failures import remark
 from octavo_client import AdminClient, Client, QuotaExceeded, Unavailable
+
+C = TypeVar("C", Client, AdminClient)
 
 _JSON = "octavo.json"
 _HINT = "octavo.hint"
@@ -28,6 +30,12 @@ _FAULTS_OF_TLS = {
 }
 """What stands in that account where TLS does not come about."""
 _HANGS_UP = ("Socket closed", "Connection reset")
+_NO_ENTRY = {
+    False: "it hangs up; if it asks for a certificate, set OCTAVO_TLS_CERTIFICATE and OCTAVO_TLS_KEY, or `tls_certificate` and "
+    "`tls_key` in {file}",
+    True: "it hangs up, as one that does not accept the certificate of OCTAVO_TLS_CERTIFICATE, or `tls_certificate` in {file}",
+}
+"""What a server means that hangs up with TLS, by whether a certificate is shown to it."""
 
 
 def _remember(context: typer.Context, value: bool) -> bool:
@@ -69,7 +77,7 @@ def as_service() -> Iterator[Client]:
     """A client with the key of a service. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_api_key(), "api_key")
-    with _reaching(found), Client(address, key, tls=found.need_tls(), tls_name=found.tls_name) as client:
+    with _reaching(found), _made(Client, address, key, found) as client:
         yield client
 
 
@@ -78,8 +86,24 @@ def as_admin() -> Iterator[AdminClient]:
     """A client with the key of the platform team. Raises ConfigurationError."""
     found = _load()
     address, key = found.need_address(), _header(found.need_admin_key(), "admin_key")
-    with _reaching(found), AdminClient(address, key, tls=found.need_tls(), tls_name=found.tls_name) as client:
+    with _reaching(found), _made(AdminClient, address, key, found) as client:
         yield client
+
+
+def _made(kind: type[C], address: str, key: str, found: configuration.Configuration) -> C:
+    """A client of this kind. Raises ConfigurationError."""
+    tls = found.need_tls()
+    try:
+        return kind(
+            address,
+            key,
+            tls=tls,
+            tls_name=found.tls_name,
+            tls_certificate=found.tls_certificate,
+            tls_key=found.tls_key,
+        )
+    except ValueError as error:
+        raise configuration.ConfigurationError(str(error)) from None
 
 
 @contextmanager
@@ -103,6 +127,8 @@ def _why(account: str, found: configuration.Configuration) -> str | None:
         return None
     if not found.tls and account.endswith(_HANGS_UP):
         return f"it hangs up; if it speaks TLS, set OCTAVO_TLS, or `tls` in {found.file}"
+    if account.endswith(_HANGS_UP):
+        return _NO_ENTRY[found.tls_certificate is not None].format(file=found.file)
     return next((fault for words, fault in _FAULTS_OF_TLS.items() if words in account), why).format(file=found.file)
 
 

@@ -1,5 +1,6 @@
 """The ways into Octavo for programs."""
 
+import ssl
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
@@ -33,6 +34,8 @@ class How(TypedDict, total=False):
     attempts: int
     tls: bool | Path
     tls_name: str
+    tls_certificate: Path | None
+    tls_key: Path | None
 
 
 class Connection:
@@ -40,7 +43,8 @@ class Connection:
 
     `deadline` (seconds) bounds every call with its repetitions, `attempt_deadline` each of them; `attempts` counts them. `tls`:
     True trusts the authorities of the system, a file those in it; False sends the key in the clear, as a service mesh expects.
-    `tls_name`: whose certificate is expected, if not that of the address, as behind a forwarded port.
+    `tls_name`: whose certificate is expected, if not that of the address, as behind a forwarded port. `tls_certificate` and
+    `tls_key`: what this client shows of itself, PEM, where the server asks for it; read once, here.
     """
 
     def __init__(
@@ -53,10 +57,12 @@ class Connection:
         attempts: int = 5,
         tls: bool | Path = False,
         tls_name: str = "",
+        tls_certificate: Path | None = None,
+        tls_key: Path | None = None,
     ) -> None:
         if not key.isascii() or not key.isprintable():
             raise ValueError("an API key has letters, digits, _ and - only")
-        self._channel = channel(address, tls, tls_name)
+        self._channel = channel(address, tls, tls_name, tls_certificate, tls_key)
         self._caller = Caller(self._channel, key, Patience(deadline, attempt_deadline, attempts))
 
     def close(self) -> None:
@@ -93,12 +99,39 @@ class AdminClient(Connection):
         return Templates(self._caller, service_id)
 
 
-def channel(address: str, tls: bool | Path, tls_name: str = "") -> grpc.Channel:
-    """A connection, made when first used. Raises ValueError for a name of a certificate without TLS."""
+def channel(
+    address: str,
+    tls: bool | Path,
+    tls_name: str = "",
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+) -> grpc.Channel:
+    """A connection, made when first used. Raises ValueError for what is of no use without TLS or does not fit together."""
     if not tls:
         if tls_name:
             raise ValueError("tls_name is of no use without tls")
+        if tls_certificate or tls_key:
+            raise ValueError("tls_certificate and tls_key are of no use without tls")
         return grpc.insecure_channel(address, options=_OPTIONS)
     roots = tls.read_bytes() if isinstance(tls, Path) else None
+    own_key, own_chain = _own(tls_certificate, tls_key)
     expected = (("grpc.ssl_target_name_override", tls_name),) if tls_name else ()
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options=(*_OPTIONS, *expected))
+    credentials = grpc.ssl_channel_credentials(roots, own_key, own_chain)
+    return grpc.secure_channel(address, credentials, options=(*_OPTIONS, *expected))
+
+
+def _own(certificate: Path | None, key: Path | None) -> tuple[bytes | None, bytes | None]:
+    """The client's key and its certificate. Checked here, since gRPC would only say that no connection can be made."""
+    if certificate is None and key is None:
+        return None, None
+    if certificate is None or key is None:
+        raise ValueError("tls_certificate and tls_key go together")
+    content = key.read_bytes(), certificate.read_bytes()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError:
+        # The reason is left out: it is OpenSSL's, and tells little.
+        raise ValueError(
+            f"{certificate} and {key} are no certificate and its key, in PEM, without a password"
+        ) from None
+    return content

@@ -125,6 +125,8 @@ def cli(server, tmp_path):
             "XDG_CONFIG_HOME": None,
             "OCTAVO_TLS": None,
             "OCTAVO_TLS_NAME": None,
+            "OCTAVO_TLS_CERTIFICATE": None,
+            "OCTAVO_TLS_KEY": None,
             "COLUMNS": "200",
             **environment,
         }

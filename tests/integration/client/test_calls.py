@@ -17,6 +17,7 @@ from octavo.domain.errors import Reason, Violation
 from octavo.v1 import api_key_service_pb2, notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo_client import Status
+from tests.certificates import Authority
 
 TEMPLATE = "0198c0de-0000-7000-8000-000000000001"
 
@@ -224,3 +225,15 @@ def test_tls_trusts_the_authorities_of_a_file_and_no_others(server, tmp_path):
 def test_the_name_of_a_certificate_is_refused_where_none_is_shown():
     with pytest.raises(ValueError, match="without tls"):
         octavo_client.Client("localhost:1", "k", tls_name="api.octavo")
+
+
+def test_a_certificate_is_refused_without_tls_without_its_key_and_with_another(tmp_path):
+    own, key = Authority().vouches_for("shop").write(tmp_path, "own")
+    _, other = Authority().vouches_for("shop").write(tmp_path, "other")
+    with pytest.raises(ValueError, match="without tls"):
+        octavo_client.Client("localhost:1", "k", tls_certificate=own, tls_key=key)
+    for certificate, its_key in ((own, None), (None, key)):
+        with pytest.raises(ValueError, match="go together"):
+            octavo_client.AdminClient("localhost:1", "k", tls=True, tls_certificate=certificate, tls_key=its_key)
+    with pytest.raises(ValueError, match=r"own\.crt and .*other\.key are no certificate and its key"):
+        octavo_client.Client("localhost:1", "k", tls=True, tls_certificate=own, tls_key=other)

@@ -201,6 +201,32 @@ def test_the_name_in_the_certificate_may_be_another_than_that_of_the_address(cli
     assert cli("get", "n1", OCTAVO_TLS_NAME="api.octavo").exit_code == 78
 
 
+def test_a_certificate_is_shown_to_a_server_that_asks_for_one(cli, server, tmp_path):
+    authority, of_clients = Authority(), Authority("of clients")
+    pair = authority.vouches_for("localhost")
+    server.stop()
+    server.start(grpc.ssl_server_credentials([(pair.secret, pair.chain)], of_clients.chain, require_client_auth=True))
+    server.methods["GetNotification"] = lambda _, __: pb.GetNotificationResponse(
+        notification=notification("NOTIFICATION_STATUS_DELIVERED")
+    )
+    (tmp_path / "ca.pem").write_bytes(authority.chain)
+    chain, key = of_clients.vouches_for("shop").write(tmp_path, "shop")
+    foreign, of_foreign = Authority("foreign").vouches_for("shop").write(tmp_path, "foreign")
+
+    def get(**own):
+        return cli("get", "n1", OCTAVO_TLS=str(tmp_path / "ca.pem"), **{name: str(file) for name, file in own.items()})
+
+    assert get(OCTAVO_TLS_CERTIFICATE=chain, OCTAVO_TLS_KEY=key).exit_code == 0
+    assert "if it asks for a certificate, set OCTAVO_TLS_CERTIFICATE" in get().stderr
+    done = get(OCTAVO_TLS_CERTIFICATE=foreign, OCTAVO_TLS_KEY=of_foreign)
+    assert done.exit_code == 7
+    assert "does not accept the certificate of OCTAVO_TLS_CERTIFICATE" in done.stderr
+    for wrong in ({"OCTAVO_TLS_CERTIFICATE": chain}, {"OCTAVO_TLS_CERTIFICATE": chain, "OCTAVO_TLS_KEY": of_foreign}):
+        done = get(**wrong)
+        assert done.exit_code == 78
+        assert len(done.stderr.splitlines()) == 1
+
+
 def test_what_is_not_configured_is_told(cli):
     done = cli("get", "n1", OCTAVO_API_KEY=None)
     assert done.exit_code == 78

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import octavo_client
 from services.api.serving.server import GrpcServer
 from services.api.settings import ApiSettings
 from tests.certificates import Authority
@@ -96,6 +97,27 @@ async def test_clients_need_a_certificate_of_their_authority(serving, settings, 
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await _healthy(server.port, _trusting(authority, stranger))
         assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("kind", [octavo_client.Client, octavo_client.AdminClient])
+async def test_our_client_shows_a_certificate(serving, settings, authority, tmp_path, kind):
+    of_clients = Authority("of clients")
+    (tmp_path / "clients.crt").write_bytes(of_clients.chain)
+    (tmp_path / "ca.crt").write_bytes(authority.chain)
+    certificate, key = of_clients.vouches_for("shop").write(tmp_path, "shop")
+    server = await serving(settings(tls_client_ca_file=str(tmp_path / "clients.crt")))
+
+    def call(**own):
+        address = f"127.0.0.1:{server.port}"
+        with kind(address, "k", tls=tmp_path / "ca.crt", attempts=1, **own) as octavo:
+            octavo.templates.get("t") if kind is octavo_client.Client else octavo.services.get("s")
+
+    # Health alone is served: whoever gets in is told so.
+    with pytest.raises(octavo_client.OctavoError) as raised:
+        await asyncio.to_thread(call, tls_certificate=certificate, tls_key=key)
+    assert raised.value.code == "UNIMPLEMENTED"
+    with pytest.raises(octavo_client.Unavailable):
+        await asyncio.to_thread(call)
 
 
 def _shown(port, authority, tmp_path):

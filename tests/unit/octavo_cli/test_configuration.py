@@ -20,9 +20,11 @@ def file(tmp_path):
 
 def test_reads_the_file(file, tmp_path):
     text = 'address = "octavo:50051"\napi_key = "k"\nadmin_key = "a"\ntls = "ca.pem"\ntls_name = "api.octavo"\n'
+    text += 'tls_certificate = "own.pem"\ntls_key = "/run/own.key"\n'
     found = load(file(text))
     assert (found.need_address(), found.need_api_key(), found.need_admin_key()) == ("octavo:50051", "k", "a")
     assert (found.tls, found.tls_name) == (tmp_path / "ca.pem", "api.octavo")
+    assert (found.tls_certificate, found.tls_key) == (tmp_path / "own.pem", Path("/run/own.key"))
     assert not found.warnings
 
 
@@ -68,6 +70,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path):
         ("address = 1", "address must be a text"),
         ("tls = 3", "tls must be"),
         ("tls_name = 3", "tls_name must be a text"),
+        ("tls_key = 3", "tls_key must be a text"),
     ],
 )
 def test_a_wrong_file_is_told_with_what_is_wrong(file, text, told):
@@ -78,7 +81,8 @@ def test_a_wrong_file_is_told_with_what_is_wrong(file, text, told):
 
 def test_keys_that_others_can_read_are_warned_about(file):
     assert load(file('api_key = "k"', 0o644)).warnings
-    assert not load(file('address = "octavo:50051"', 0o644)).warnings
+    for text in ('address = "octavo:50051"', 'tls_key = "own.key"'):
+        assert not load(file(text, 0o644)).warnings
 
 
 def test_keys_are_not_shown(file):
@@ -98,3 +102,20 @@ def test_the_name_of_a_certificate_is_of_no_use_without_tls(file):
     with pytest.raises(ConfigurationError, match=r"OCTAVO_TLS_NAME.*no use without"):
         load(given).need_tls()
     assert load({**given, "OCTAVO_TLS": "true"}).need_tls() is True
+
+
+def test_a_certificate_and_its_key_go_together(file, tmp_path):
+    given = file('address = "octavo:50051"\ntls = true\n')
+    own = {name: tmp_path / name for name in ("OCTAVO_TLS_CERTIFICATE", "OCTAVO_TLS_KEY")}
+    for name, path in own.items():
+        with pytest.raises(ConfigurationError, match=f"{name}, .* needs OCTAVO_TLS_") as raised:
+            load({**given, name: str(path)}).need_tls()
+        assert "\n" not in str(raised.value)
+    both = {**given, **{name: str(path) for name, path in own.items()}}
+    for path in own.values():
+        with pytest.raises(ConfigurationError, match=f"{path.name}: there is no such file"):
+            load(both).need_tls()
+        path.write_text("")
+    assert load(both).need_tls() is True
+    with pytest.raises(ConfigurationError, match=r"OCTAVO_TLS_CERTIFICATE.*no use without"):
+        load({**both, "OCTAVO_TLS": "false"}).need_tls()
