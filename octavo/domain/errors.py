@@ -10,7 +10,7 @@ OctavoError
     ├── NotFound           NOT_FOUND: no such thing, or another service's
     ├── AlreadyExists      ALREADY_EXISTS: the name or request_id is taken by another content
     ├── FailedPrecondition FAILED_PRECONDITION: right call, wrong moment
-    └── LimitExceeded      RESOURCE_EXHAUSTED: a quota is used up until a known time
+    └── LimitExceeded      RESOURCE_EXHAUSTED: a quota is used up, or never suffices
 
 No message, reason or metadata ever holds personal data: all of them reach clients and logs.
 """
@@ -133,9 +133,14 @@ class FailedPrecondition(Rejected):
 
 
 class LimitExceeded(Rejected):
-    """A quota is used up. `subject` names it, `limit` is its size, `retry_after` says when it opens again."""
+    """A quota does not suffice. `subject` names it, `limit` is its size.
 
-    def __init__(self, reason: Reason, message: str, *, subject: str, limit: int, retry_after: timedelta) -> None:
+    `retry_after` says when it opens again; None if what was asked for is more than all of it.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, *, subject: str, limit: int, retry_after: timedelta | None
+    ) -> None:
         super().__init__(reason, message, metadata=MappingProxyType({"limit": str(limit), "subject": subject}))
         self.subject = subject
         self.limit = limit

@@ -126,7 +126,7 @@ class JobStart:
             elif job.reserved and not reserve(
                 connection, job.service_id, job.notification_type, job.reserved_day, limit=limit, count=job.reserved
             ):
-                raise used_up(service, job.notification_type, limit, now)
+                raise used_up(service, job.notification_type, limit, job.reserved, now)
             return True
 
         for again in reversed(range(CHARGES)):

@@ -117,7 +117,7 @@ class LeasedLimits:
             raise
         if not enough:
             rate.left += count
-            raise used_up(service, notification_type, limit, now)
+            raise used_up(service, notification_type, limit, count, now)
 
     def give_back(
         self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
@@ -148,14 +148,16 @@ async def _close(allowance: Allowance) -> None:
         await allowance.close()
 
 
-def used_up(service: Service, kind: NotificationType, limit: int, now: datetime) -> LimitExceeded:
-    """The error for a daily limit that does not suffice: it opens again at midnight UTC."""
+def used_up(service: Service, kind: NotificationType, limit: int, count: int, now: datetime) -> LimitExceeded:
+    """The error for a daily limit that does not suffice: it opens again at midnight UTC, for no more than all of it."""
+    never = count > limit
+    too_many = f", fewer than the {count:,} asked for" if never else ""
     return LimitExceeded(
         Reason.DAILY_LIMIT_EXCEEDED,
-        f"the service may send {limit:,} {kind} notifications a day",
+        f"the service may send {limit:,} {kind} notifications a day{too_many}",
         subject=f"services/{service.id}/{kind}",
         limit=limit,
-        retry_after=retry_after_midnight(now),
+        retry_after=None if never else retry_after_midnight(now),
     )
 
 

@@ -96,7 +96,8 @@ def _details(error: errors.OctavoError) -> Iterable[Message]:
     if isinstance(error, errors.LimitExceeded):
         violation = details.QuotaFailure.Violation(subject=error.subject, description=error.message)
         yield details.QuotaFailure(violations=[violation])
-        yield _retry(error.retry_after)
+        if error.retry_after is not None:
+            yield _retry(error.retry_after)
 
 
 def _info(reason: Reason, metadata: dict[str, str]) -> Message:

@@ -393,6 +393,7 @@ async def test_processes_share_the_rate(new_service, processes):
     with pytest.raises(LimitExceeded) as refused:
         await three[0].take(service, SMS, KeyType.LIVE, 60, NOON)
     assert refused.value.reason is Reason.RATE_LIMIT_EXCEEDED
+    assert refused.value.retry_after
     assert 0 < refused.value.retry_after.total_seconds() <= 60
 
 

@@ -84,6 +84,12 @@ def test_a_used_up_day_says_until_when(new_tenant):
     assert tenant.call("SendEmail", tenant.email()).id
 
 
+def test_a_limit_of_none_a_day_names_no_time(new_tenant):
+    refusal = refused(new_tenant(sms_daily_limit=0).send)
+    assert refusal.reason == "DAILY_LIMIT_EXCEEDED"
+    assert refusal.retry_seconds is None
+
+
 def test_a_rate_that_is_kept_up_too_long_says_when_to_go_on(new_tenant):
     tenant = new_tenant(rate_per_minute=30)
     refusals = []

@@ -172,6 +172,18 @@ def test_a_job_that_exceeds_the_daily_limit_is_refused_as_a_whole(new_team):
     assert team.used() == 5
 
 
+def test_a_job_larger_than_the_limit_of_a_day_is_not_told_to_wait(new_team):
+    team = new_team(sms_daily_limit=2)
+    never = refused(lambda: team.create(people(3)))
+    assert never.reason == "DAILY_LIMIT_EXCEEDED"
+    assert never.message == "the service may send 2 sms notifications a day, fewer than the 3 asked for"
+    assert never.retry_seconds is None
+    team.create(people(1))
+    tomorrow = refused(lambda: team.create(people(2)))
+    assert tomorrow.message == "the service may send 2 sms notifications a day"
+    assert tomorrow.retry_seconds
+
+
 def test_a_test_key_is_not_charged(new_team):
     team = new_team("test", sms_daily_limit=0)
     job = team.create(people(2))

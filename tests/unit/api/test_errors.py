@@ -55,6 +55,11 @@ def test_a_limit_says_which_and_until_when():
     assert dict(found["ErrorInfo"].metadata) == {"limit": "7", "subject": "services/1/sms"}
 
 
+def test_a_limit_that_never_suffices_gives_no_time():
+    error = errors.LimitExceeded(Reason.DAILY_LIMIT_EXCEEDED, "too many", subject="s", limit=7, retry_after=None)
+    assert "RetryInfo" not in unpacked(answer(error).status)
+
+
 @pytest.mark.parametrize(("given", "seconds"), [(None, 1), (timedelta(seconds=5), 5)])
 def test_an_absence_says_when_to_try_again(given, seconds):
     made = answer(errors.Unavailable("away", reason=Reason.QUEUE_UNAVAILABLE, retry_after=given))
