@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from octavo_cli import output
-from octavo_cli.choices import choice
+from octavo_cli.choices import Choice, choice
 from octavo_cli.failures import remark
 from octavo_cli.session import Json, Limit, as_admin, page_size
 from octavo_client import ApiKey, KeyType
@@ -21,7 +21,7 @@ def create(
     name: Annotated[str, typer.Argument(help="Its name, for people.")],
     *,
     key_type: Annotated[
-        KeyType, typer.Option("--type", **choice(KeyType), help="Whom it reaches: anybody, guests, or nobody.")
+        Choice[KeyType], typer.Option("--type", **choice(KeyType), help="Whom it reaches: anybody, guests, or nobody.")
     ],
     as_json: Json = False,
 ) -> None:

@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from octavo_cli import output
-from octavo_cli.choices import choice
+from octavo_cli.choices import Choice, choice
 from octavo_cli.moments import day, moment, span
 from octavo_cli.sending import arrived_or_exit
 from octavo_cli.session import Json, Limit, as_service, hint, page_size
 from octavo_client import Change, DeadlineExceeded, Filter, Notification, NotificationType, Status
 
 NotificationId = Annotated[str, typer.Argument(metavar="ID", help="The notification's id.")]
-Type = Annotated[NotificationType | None, typer.Option("--type", **choice(NotificationType), help="Only this type.")]
+Type = Annotated[
+    Choice[NotificationType] | None, typer.Option("--type", **choice(NotificationType), help="Only this type.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +38,7 @@ def listing(
     *,
     notification_type: Type = None,
     status: Annotated[
-        list[Status] | None, typer.Option(**choice(Status), help="Only this status; once for each.")
+        list[Choice[Status]] | None, typer.Option(**choice(Status), help="Only this status; once for each.")
     ] = None,
     template: Annotated[str, typer.Option(metavar="ID", help="Only of this template.")] = "",
     reference: Annotated[str, typer.Option(help="Only with exactly this reference.")] = "",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from octavo_cli import output
-from octavo_cli.choices import choice
+from octavo_cli.choices import Choice, choice
 from octavo_cli.session import Json, Limit, as_admin, page_size
 from octavo_client import Service, ServiceSettings, UnconfirmedPolicy
 
@@ -31,7 +31,7 @@ Retention = Annotated[int | None, typer.Option("--retention-days", help="When pe
 Trial = Annotated[bool | None, typer.Option("--trial/--live", help="Only its guests can be reached.")]
 Suspended = Annotated[bool | None, typer.Option("--suspended/--active", help="It may look things up, but not send.")]
 Unconfirmed = Annotated[
-    UnconfirmedPolicy | None,
+    Choice[UnconfirmedPolicy] | None,
     typer.Option("--unconfirmed", **choice(UnconfirmedPolicy), help="What becomes of a send that a provider may have."),
 ]
 

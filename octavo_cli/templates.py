@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from octavo_cli import output, placeholders
-from octavo_cli.choices import choice
+from octavo_cli.choices import Choice, choice
 from octavo_cli.session import Json, Limit, Service, as_admin, as_service, page_size
 from octavo_client import NotificationType, Template, Templates
 
@@ -26,7 +26,7 @@ Version = Annotated[int, typer.Option(min=0, help="An earlier version; the curre
 
 @app.command()
 def create(
-    notification_type: Annotated[NotificationType, typer.Argument(**choice(NotificationType))],
+    notification_type: Annotated[Choice[NotificationType], typer.Argument(**choice(NotificationType))],
     name: Annotated[str, typer.Argument(help="Its name, for people.")],
     *,
     body: Body = None,
@@ -75,7 +75,7 @@ def update(
 def listing(
     *,
     notification_type: Annotated[
-        NotificationType | None, typer.Option("--type", **choice(NotificationType), help="Only this type.")
+        Choice[NotificationType] | None, typer.Option("--type", **choice(NotificationType), help="Only this type.")
     ] = None,
     archived: Annotated[bool, typer.Option("--archived", help="The archived ones, too.")] = False,
     limit: Limit = 50,

@@ -29,3 +29,20 @@ def test_the_choices_are_told():
     assert "sms|email" in told
     assert "temporary-failure" in told
     assert "unknown" not in told
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["template", "create", "--help"], "sms|email"),
+        (["template", "list", "--help"], "sms|email"),
+        (["key", "create", "--help"], "live|team|test"),
+        # What is missing is told with its choices.
+        (["template", "create"], "sms,"),
+        (["key", "create", "01a21ab2-6fd9-7000-8000-000000000000", "web"], "live,"),
+    ],
+)
+def test_what_nobody_may_choose_is_not_told_either(command, told):
+    output = CliRunner().invoke(app, command, env={"COLUMNS": "200"}).output
+    assert told in output
+    assert "unknown" not in output
