@@ -160,6 +160,14 @@ def test_every_variable_is_told_to_whoever_runs_it(manifests):
         assert {name for name in variables if f"`{name}`" not in told} == set()
 
 
+def test_emails_are_sent_with_a_configuration_set_from_which_receipts_come(production):
+    for lane in LANES:
+        if lane.type is NotificationType.EMAIL:
+            pod = production.get("Deployment", f"dispatcher-{lane.send.name}")["spec"]["template"]["spec"]
+            variables, _ = _given(production, pod, pod["containers"][0])
+            assert variables["OCTAVO_SES_CONFIGURATION_SET"]
+
+
 def _secrets_by_name(manifests):
     return {
         item["metadata"]["name"]: {source["secret"]["name"] for volume in pod["volumes"] for source in _sources(volume)}
