@@ -7,13 +7,15 @@ from sqlalchemy import Connection, Engine, exc
 
 from octavo.domain.errors import Malformed, Reason, Unavailable
 
+_LOCK_NOT_AVAILABLE = "55P03"
+
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction, committed at the end.
 
-    Raises Unavailable when the database can't be reached, has no connection left, or is shutting down; Malformed when it
-    refuses a value.
+    Raises Unavailable when the database can't be reached, has no connection left, or is shutting down, or when a lock is not
+    free in time; Malformed when it refuses a value.
     """
     try:
         with engine.begin() as connection:
@@ -24,6 +26,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
         if isinstance(error, exc.OperationalError) and _too_large(error):
             raise _refused(error) from None
+        if _state(error) == _LOCK_NOT_AVAILABLE:
+            raise _away("a lock of the database was not to be had in time") from None
         raise _away(f"the database is away: {type(error).__name__}") from None
     except ValueError as error:
         # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.
@@ -36,9 +40,14 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise
 
 
+def _state(error: exc.SQLAlchemyError) -> str:
+    """PostgreSQL's SQLSTATE; empty where it said nothing."""
+    return getattr(getattr(error, "orig", None), "pgcode", None) or ""
+
+
 def _too_large(error: exc.OperationalError) -> bool:
     """Whether a value is larger than PostgreSQL can keep or index (class 54). Psycopg counts that as a database that is away."""
-    return (getattr(error.orig, "pgcode", None) or "").startswith("54")
+    return _state(error).startswith("54")
 
 
 def _refused(error: exc.DBAPIError) -> Malformed:

@@ -55,7 +55,7 @@ def test_what_was_made_beside_a_long_reader_stays_and_the_rest_follows(engine, m
     with transaction(engine) as reader:
         reader.exec_driver_sql(LONG_READ)
         assert sweeper.once()
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="a lock of the database was not to be had in time"):
             sweeper.once()
     assert sweeper.once()
     assert not sweeper.once()
