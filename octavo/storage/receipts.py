@@ -111,13 +111,19 @@ class Applied:
 
 @measured
 def apply_receipts(
-    connection: Connection, receipts: Sequence[ReceiptMessage], hold_seconds: float = 5.0
+    connection: Connection,
+    receipts: Sequence[ReceiptMessage],
+    hold_seconds: float = 5.0,
+    *,
+    last: Sequence[ReceiptMessage] = (),
 ) -> list[Applied]:
     """Moves the notifications as the receipts say, in any order and however often they come.
 
     A receipt for a notification that is not there yet, or that was not offered to any provider yet, is held and tried again
-    later. Raises Malformed if a receipt breaks the schema.
+    later; those of `last` are tried with the others, but dropped. Raises Malformed if a receipt breaks the schema.
     """
+    for_the_last_time = {id(receipt) for receipt in last}
+    receipts = [*receipts, *last]
     for receipt in receipts:
         _check(receipt)
     ids = {id(receipt): _named(receipt) for receipt in receipts}
@@ -125,15 +131,15 @@ def apply_receipts(
     wanted = {one for one in ids.values() if one}
     rows = {row.id: row for row in _find(connection, wanted)} if wanted else {}
     by_notification: dict[UUID, list[ReceiptMessage]] = defaultdict(list)
-    held: list[ReceiptMessage] = []
+    unknown: list[ReceiptMessage] = []
     for receipt in receipts:
         found = ids[id(receipt)]
         if found is None or found not in rows or not _under_way(rows[found]):
-            held.append(receipt)
+            unknown.append(receipt)
         else:
             by_notification[found].append(receipt)
-    applied = [Applied(receipt, "held") for receipt in held]
-    if held:
+    applied = [Applied(receipt, "dropped" if id(receipt) in for_the_last_time else "held") for receipt in unknown]
+    if held := [one.receipt for one in applied if one.result == "held"]:
         _hold(connection, held, hold_seconds)
     if by_notification:
         applied += _advance(connection, rows, by_notification)
@@ -142,7 +148,7 @@ def apply_receipts(
 
 @measured
 def take_held_receipts(connection: Connection, at_most: int = 500) -> tuple[list[ReceiptMessage], list[ReceiptMessage]]:
-    """Held receipts to try again now, and those past their time: dropped, since nothing will ever answer to them."""
+    """Held receipts to try again now, and those past their time, to try for the last time."""
     rows = connection.execute(_TAKE_HELD, {"at_most": at_most, "hold_for": HOLD_FOR}).all()
     return [_released(row) for row in rows if not row.stale], [_released(row) for row in rows if row.stale]
 

@@ -74,17 +74,17 @@ class HeldReceipts:
         """One batch, taken and applied or held again in one transaction; how many there were."""
         begun = datetime.now(UTC)
         with transaction(self._engine) as connection:
-            receipts, dropped = take_held_receipts(connection, BATCH)
-            applied = apply_receipts(connection, receipts) if receipts else []
+            receipts, last = take_held_receipts(connection, BATCH)
+            applied = apply_receipts(connection, receipts, last=last) if receipts or last else []
         settled = [one for one in applied if one.result != "held"]
-        count([*settled, *(Applied(receipt, "dropped") for receipt in dropped)])
+        count(settled)
         self._pace.note(settled)
         if traces.active is not None:
             # Told once it is known whose they are: a receipt may name the provider's reference alone. Most tries hold them again.
             items = [(one.notification_id.bytes, ()) for one in settled if one.notification_id]
             with traces.active.handled("apply held receipts", items, {}, since=begun):
                 pass
-        return len(receipts) + len(dropped)
+        return len(receipts) + len(last)
 
 
 def count(applied: Sequence[Applied]) -> None:

@@ -166,6 +166,19 @@ def test_a_held_receipt_that_is_too_old_is_dropped_and_counted(database, receipt
     assert dropped() == before + 1
 
 
+def test_a_held_receipt_that_is_too_old_is_tried_once_more(database, receipt):
+    database.apply(receipt(provider_reference="ses-7", provider="ses", at=datetime.now(UTC) - LATE))
+    (email,) = ids = database.persist()
+    database.accepted(ids, database.claim(ids), "ses-7", "ses")
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE held_receipts SET next_try_at = now()")
+
+    assert HeldReceipts(database.engine, Pace(database.engine)).again() == 1
+
+    assert database.status(email) == "delivered"
+    assert database.held() == 0
+
+
 def test_an_older_held_receipt_waits_longer(database, receipt):
     now = datetime.now(UTC)
     young, old = (uuid7(now, os.urandom(10)) for _ in range(2))
