@@ -3,6 +3,7 @@
 import os
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -62,7 +63,9 @@ def test_any_order_repetition_and_batching_ends_the_same(database, receipt, case
     assert database.status(sms) == expected
     moves = database.moves(sms)
     assert moves[-1] == expected
-    assert len(moves) == len(set(moves))
+    # A failure that is not explained may come before a delivery, and one that is after it.
+    assert all(before != after for before, after in pairwise(moves))
+    assert len(moves) - len(set(moves)) <= 1
 
 
 def test_a_failure_that_is_explained_later_stays_permanent(database, receipt):
