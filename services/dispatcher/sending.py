@@ -113,13 +113,14 @@ class Sending:
         self._go_on()
 
     def _go_on(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting and len(self._young) < YOUNG and len(self._tasks) < self._at_once:
-            task = asyncio.ensure_future(self.send(self._waiting.popleft()))
+            task = loop.create_task(self.send(self._waiting.popleft()))
             self._tasks.add(task)
             self._young.add(task)
             task.add_done_callback(self._ended)
         if self._waiting and self._young and self._aging is None:
-            self._aging = asyncio.get_running_loop().call_later(YOUNG_SECONDS, self._age)
+            self._aging = loop.call_later(YOUNG_SECONDS, self._age)
 
     def _age(self) -> None:
         self._aging = None
@@ -145,14 +146,14 @@ class Sending:
         at = self._now()
         if claimed.attempt == 1:
             self._to_provider.observe(max(0, micros(at) - claimed.accepted_at_micros) / 1e6)
-        sender, outcome = await self._offer(claimed, message)
+        sender, outcome = await self._offer(claimed, message, at)
         reach(Point.DISPATCHER_AFTER_ACCEPT)
         self._records.put(Ended(claimed, sender, outcome, at))
 
-    async def _offer(self, claimed: Claimed, message: TextMessage | EmailMessage) -> tuple[str, Outcome]:
+    async def _offer(self, claimed: Claimed, message: TextMessage | EmailMessage, at: datetime) -> tuple[str, Outcome]:
         if claimed.key_type is KeyType.TEST:
             return self._unsent.name, await self._call(self._unsent, message, claimed.headers)
-        self._weights.settle(self._now())
+        self._weights.settle(at)
         name = self._chosen()
         outcome = await self._call(self._providers[name], message, claimed.headers)
         other = self._weights.choose(random.random(), but=name) if _may_go_elsewhere(claimed, outcome) else None  # noqa: S311
@@ -183,9 +184,13 @@ class Sending:
             return outcome
         if isinstance(outcome, Temporary | Uncertain):
             self._weights.failed(sender.name, self._now())
-        if isinstance(outcome, Accepted) and isinstance(message.to, PhoneNumber):
-            # Where no receipt will come, the provider's word is the last.
-            return replace(outcome, final_without_receipt=not sends_receipts(message.to.country))
+        if (
+            isinstance(outcome, Accepted)
+            and isinstance(message.to, PhoneNumber)
+            and not sends_receipts(message.to.country)
+        ):
+            # The provider's word is the last.
+            return replace(outcome, final_without_receipt=True)
         return outcome
 
     def _chosen(self) -> str:
