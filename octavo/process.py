@@ -26,6 +26,7 @@ from octavo.telemetry.exposition import exposition
 
 log = structlog.get_logger()
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DRAIN_SECONDS = 30.0
 UNDECIDED_SECONDS = 5.0
 """How long a process that is to end, as a part has failed, waits for what may explain it."""
@@ -136,7 +137,7 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
 async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequence[Part]]) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         loop.add_signal_handler(number, stopping.set)
     parts = make()
     started: list[Part] = []
@@ -160,9 +161,17 @@ async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequenc
         for part in reversed(started):
             await part.drain()
         log.info("ended", service=service, status=status)
+        _heed_no_more(loop)
         return status
     finally:
         await operators.cleanup()
+
+
+def _heed_no_more(loop: asyncio.AbstractEventLoop) -> None:
+    """It has ended well: whoever tells it so once more, while it goes, does not end it otherwise."""
+    for number in SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _spare_the_collector() -> None:
