@@ -32,22 +32,13 @@ class Deferred:
     begun ends with its batch.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        at_most: int,
-        commit_seconds: float = COMMIT_SECONDS,
-        *,
-        batch: int = 1,
-        most_bytes: int = MOST_BYTES,
-    ) -> None:
+    def __init__(self, source: Source, at_most: int, commit_seconds: float = COMMIT_SECONDS, *, batch: int = 1) -> None:
         """`at_most` records are unfinished at a time, of which the source yields `batch` at once.
 
-        Once they keep `most_bytes`, no more is begun.
+        Once they keep `MOST_BYTES`, no more is begun.
         """
         self._source = source
         self._room = at_most - batch
-        self._most_bytes = most_bytes
         self._every = commit_seconds
         self._offsets = Offsets()
         self._owned: frozenset[Partition] = frozenset()
@@ -72,17 +63,21 @@ class Deferred:
         Raises Unavailable if that takes too long: the batch is handled again later.
         """
         deadline = monotonic() + ROOM_SECONDS
-        while self._offsets.bytes >= self._most_bytes:
+        while self._is_full:
             if monotonic() > deadline:
                 raise Unavailable("too much is under way")
             self.hold(FULL_SECONDS)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._offsets.bytes >= MOST_BYTES
 
     def poll(self, seconds: float) -> Sequence[Record]:
         """The next records; none while too many are unfinished. Raises Unavailable when the broker can't be asked."""
         if monotonic() - self._last_commit >= self._every:
             self._commit()
         # The batch that is read next must have its place, too.
-        if len(self._offsets) > self._room or self._offsets.bytes >= self._most_bytes:
+        if len(self._offsets) > self._room or self._is_full:
             self.hold(FULL_SECONDS)
             return ()
         # Ends that come meanwhile are committed without a new record, too.

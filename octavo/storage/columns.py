@@ -1,5 +1,6 @@
 """How Octavo's values lie in the database, and how rows become messages again."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,11 @@ ENCODING = {Encoding.GSM7: pb.SMS_ENCODING_GSM7, Encoding.UCS2: pb.SMS_ENCODING_
 STATUS_OF = {number: status for status, number in STATUS.items()}
 TYPE_OF = {number: kind for kind, number in TYPE.items()}
 KEY_TYPE_OF = {number: kind for kind, number in KEY_TYPE.items()}
+
+
+def texts(ids: Collection[UUID]) -> list[str]:
+    """Ids as they go into an array."""
+    return [str(one) for one in ids]
 
 
 # What a row needs to become a message again.

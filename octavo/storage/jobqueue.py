@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from octavo.domain.csvfile import RowProblem
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.storage.allowances import unreserve
+from octavo.storage.columns import texts
 from octavo.storage.jobs import add_problems
 from octavo.telemetry.measured import measured
 
@@ -127,7 +128,7 @@ def claim_jobs(
 
     `but` names those that the reader has open: while Kafka is away their leases run out.
     """
-    rows = connection.execute(_CLAIM, {"token": token, "at_most": at_most, "lease": lease, "open": _texts(but)})
+    rows = connection.execute(_CLAIM, {"token": token, "at_most": at_most, "lease": lease, "open": texts(but)})
     return [
         ClaimedJob(
             **dict(row._mapping)  # noqa: SLF001 - its public name
@@ -144,7 +145,7 @@ def claim_jobs(
 @measured
 def any_job_waits(connection: Connection, but: Collection[UUID] = ()) -> bool:
     """Whether there is a job that nobody reads, but for those that the reader has open."""
-    return bool(connection.execute(_ANY_WAITING, {"open": _texts(but)}).scalar())
+    return bool(connection.execute(_ANY_WAITING, {"open": texts(but)}).scalar())
 
 
 @measured
@@ -221,7 +222,3 @@ def next_service(connection: Connection, after: UUID) -> UUID | None:
     """The service that follows in the order of ids; None after the last."""
     found: UUID | None = connection.execute(_NEXT_SERVICE, {"after": after}).scalar()
     return found
-
-
-def _texts(ids: Collection[UUID]) -> list[str]:
-    return [str(one) for one in ids]

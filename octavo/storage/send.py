@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from octavo.domain.notification import Status
+from octavo.storage.columns import texts
 from octavo.storage.partitions import BOUNDS, bounds, whole_partitions
 from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
@@ -129,7 +130,7 @@ def claim_notifications(
     if not ids:
         return {}
     first, end = whole_partitions("notifications", ids)
-    values = {"ids": _texts(ids), "token": str(token), "lease": lease, "first": first, "end": end}
+    values = {"ids": texts(ids), "token": str(token), "lease": lease, "first": first, "end": end}
     rows = _CLAIM.execute(connection, values)
     return {row.id: row.attempts for row in rows}
 
@@ -137,7 +138,7 @@ def claim_notifications(
 @measured
 def release_notifications(connection: Connection, ids: Sequence[UUID], token: UUID) -> None:
     """Gives claims back that led to no call: the attempt does not count, and they are due again."""
-    connection.execute(_RELEASE, {"ids": _texts(ids), "token": token})
+    connection.execute(_RELEASE, {"ids": texts(ids), "token": token})
 
 
 @measured
@@ -147,8 +148,8 @@ def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set
     rows = _RECORD.execute(
         connection,
         {
-            "id": _texts(ids),
-            "token": _texts([o.token for o in outcomes]),
+            "id": texts(ids),
+            "token": texts([o.token for o in outcomes]),
             "status": [o.status.value if o.status else None for o in outcomes],
             "reason": [o.reason for o in outcomes],
             "provider": [o.provider for o in outcomes],
@@ -160,7 +161,3 @@ def record_outcomes(connection: Connection, outcomes: Sequence[Recorded]) -> set
         },
     )
     return {row.id for row in rows}
-
-
-def _texts(ids: Sequence[UUID]) -> list[str]:
-    return [str(one) for one in ids]
