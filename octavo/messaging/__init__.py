@@ -59,21 +59,32 @@ class Source(Protocol):
         Raises Unavailable when the broker can't be asked.
         """
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Says that all below these offsets is done.
-
-        A partition that belongs to another member by now is left out: its new owner handles the records again.
-        Raises Unavailable when the broker does not answer.
-        """
+    def commit(self, offsets: Mapping[Partition, int]) -> object:
+        """Says that all below these offsets is done. Raises Unavailable when the broker does not answer."""
 
     def hold(self, seconds: float) -> None:
         """Waits without reading on, and stays a member of the group meanwhile."""
 
-    def owned(self) -> frozenset[Partition]:
-        """The partitions that this member reads now."""
-
     def close(self) -> None:
         """Leaves the group, so that another member takes over at once."""
+
+
+class Member(Source, Protocol):
+    """A source that shares its topics with others of its group, and tells which partitions it has."""
+
+    def commit(self, offsets: Mapping[Partition, int]) -> frozenset[Partition]:
+        """Says that all below these offsets is done. Returns the partitions for which this is noted now.
+
+        One that belongs to another member by now is left out: its new owner handles the records again. None is noted while the
+        group divides its partitions anew.
+        Raises Unavailable when the broker does not answer.
+        """
+
+    def changed(self) -> frozenset[Partition]:
+        """The partitions that came or went since this was asked last: they are read from what is committed for them.
+
+        Also one that went and came back meanwhile.
+        """
 
 
 class Sink(Protocol):

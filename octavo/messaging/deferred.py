@@ -7,7 +7,7 @@ from time import monotonic
 import structlog
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging import Partition, Place, Record, Source
+from octavo.messaging import Member, Partition, Place, Record
 from octavo.messaging.offsets import Offsets
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ class Deferred:
     begun ends with its batch.
     """
 
-    def __init__(self, source: Source, at_most: int, commit_seconds: float = COMMIT_SECONDS, *, batch: int = 1) -> None:
+    def __init__(self, source: Member, at_most: int, commit_seconds: float = COMMIT_SECONDS, *, batch: int = 1) -> None:
         """`at_most` records are unfinished at a time, of which the source yields `batch` at once.
 
         Once they keep `MOST_BYTES`, no more is begun.
@@ -41,7 +41,6 @@ class Deferred:
         self._room = at_most - batch
         self._every = commit_seconds
         self._offsets = Offsets()
-        self._owned: frozenset[Partition] = frozenset()
         self._last_commit = monotonic()
 
     @property
@@ -94,10 +93,6 @@ class Deferred:
         self._source.hold(seconds)
         self._note_changes()
 
-    def owned(self) -> frozenset[Partition]:
-        """The partitions that this member reads now."""
-        return self._source.owned()
-
     def close(self) -> None:
         """Waits for what is unfinished, commits, and leaves the group."""
         deadline = monotonic() + CLOSE_SECONDS
@@ -112,12 +107,11 @@ class Deferred:
     def _commit(self) -> None:
         self._last_commit = monotonic()
         if offsets := self._offsets.to_commit():
-            self._source.commit(offsets)
-            self._offsets.committed(offsets)
+            noted = self._source.commit(offsets)
+            # The rest is said again, until it is noted or its partition has gone.
+            self._offsets.committed({partition: offset for partition, offset in offsets.items() if partition in noted})
 
     def _note_changes(self) -> None:
-        now = self._source.owned()
         # What has just come is forgotten, too: a batch that ended after its partition went may have noted it again.
-        if changed := self._owned ^ now:
+        if changed := self._source.changed():
             self._offsets.lose(changed)
-        self._owned = now

@@ -4,13 +4,14 @@ Defaults overridden on purpose: no automatic commits, from the earliest record, 
 broker that is back is found within a second or two), and fetches that keep to the memory of a small pod.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from queue import SimpleQueue
 from threading import Event
 from time import monotonic
 from typing import Any
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from octavo.domain.errors import Unavailable
@@ -24,7 +25,7 @@ FETCH_BYTES = 8 * 1024 * 1024
 
 
 class KafkaSource:
-    """A Source over a consumer group. Made at the first poll, so that a process can start before its broker.
+    """A Member of a consumer group. Made at the first poll, so that a process can start before its broker.
 
     Whoever neither polls nor holds for `most_seconds` loses its partitions to the other members; a process that is silent
     altogether, after `session_seconds`.
@@ -50,6 +51,8 @@ class KafkaSource:
         self._session_seconds = session_seconds
         self._consumer: Any = None
         self._owned: frozenset[Partition] = frozenset()
+        self._changed: frozenset[Partition] = frozenset()
+        self._losses = Losses()
         self._early: list[Record] = []
 
     def poll(self, seconds: float) -> Sequence[Record]:
@@ -66,24 +69,20 @@ class KafkaSource:
             self._note_ownership(consumer)
         return [record_of(record) for records in polled.values() for record in records]
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commits what still belongs to this member. Raises Unavailable when the coordinator does not answer."""
-        if self._consumer is None:
-            return
-        mine = {
-            TopicPartition(*partition): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in offsets.items()
-            if partition in self.owned()
-        }
-        if not mine:
-            return
+    def commit(self, offsets: Mapping[Partition, int]) -> frozenset[Partition]:
+        """Commits what still belongs to this member, and returns it. Raises Unavailable when the coordinator does not answer."""
+        mine = offsets.keys() & self._owned
+        if self._consumer is None or not mine:
+            return frozenset()
+        ends = {TopicPartition(*one): OffsetAndMetadata(offsets[one], "", -1) for one in mine}
         try:
-            self._consumer.commit(mine, timeout_ms=10_000)
+            self._consumer.commit(ends, timeout_ms=10_000)
         except CommitFailedError:
-            # The group moved on without this member: the new owner handles these records again, which is harmless.
-            return
+            # The group moves on without this member, or joins anew. Whose the partitions are, the next poll knows.
+            return frozenset()
         except KafkaError as error:
             raise Unavailable(f"can't commit: {type(error).__name__}") from error
+        return frozenset(mine)
 
     def hold(self, seconds: float) -> None:
         """Waits with all partitions paused, polling on so that the group keeps this member."""
@@ -114,6 +113,11 @@ class KafkaSource:
         """The partitions assigned at the last poll."""
         return self._owned
 
+    def changed(self) -> frozenset[Partition]:
+        """The partitions that came or went since this was asked last, as of the last poll."""
+        changed, self._changed = self._changed, frozenset()
+        return changed
+
     def close(self) -> None:
         """Leaves the group."""
         if self._consumer is not None:
@@ -125,7 +129,6 @@ class KafkaSource:
         if self._consumer is None:
             self._consumer = connected(
                 KafkaConsumer,
-                *self._topics,
                 bootstrap=self._bootstrap,
                 security=self._security,
                 group_id=self._group,
@@ -143,6 +146,7 @@ class KafkaSource:
             )
             finish_joins(self._consumer)
             look_calmly(self._consumer)
+            self._consumer.subscribe(self._topics, listener=self._losses)
         return self._consumer
 
     def _note_ownership(self, consumer: Any) -> None:
@@ -150,9 +154,34 @@ class KafkaSource:
             now = frozenset(Partition(p.topic, p.partition) for p in consumer.assignment())
         except (KafkaError, IllegalStateError):
             return
-        lost, self._owned = self._owned - now, now
+        # Put out of the group and in again within one poll, a member owns the same as before, and reads it anew.
+        lost = (self._owned - now) | self._losses.taken()
+        self._changed |= (self._owned ^ now) | lost
+        self._owned = now
         if lost:
             self._early = [record for record in self._early if record.partition not in lost]
+
+
+class Losses(ConsumerRebalanceListener):  # type: ignore[misc] # it has no annotations
+    """Notes the partitions that a group took from a member which it had given up."""
+
+    def __init__(self) -> None:
+        self._lost: SimpleQueue[Partition] = SimpleQueue()
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Nothing: one that stays with the member keeps its place, and the others are seen to be gone."""
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Nothing: they are seen to be there."""
+
+    def on_partitions_lost(self, lost: Collection[TopicPartition]) -> None:
+        """Notes them. Called by kafka-python's thread."""
+        for one in lost:
+            self._lost.put(Partition(one.topic, one.partition))
+
+    def taken(self) -> frozenset[Partition]:
+        """Those lost since this was asked last."""
+        return frozenset(self._lost.get() for _ in range(self._lost.qsize()))
 
 
 def record_of(record: Any) -> Record:

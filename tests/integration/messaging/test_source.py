@@ -5,8 +5,10 @@ from time import monotonic
 
 import pytest
 from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
 
 from octavo.messaging import Partition
+from octavo.messaging.deferred import Deferred
 from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.topics import Outgoing
 from tests.waiting import until
@@ -122,6 +124,56 @@ def test_a_member_that_leaves_is_replaced_at_once(reader, new_topic):
 
     # A member that is lost is missed after ten seconds; one that says goodbye is not waited for.
     until(lambda: len(second.owned) == 2, seconds=8)
+
+
+@pytest.fixture
+def put_out(kafka_bootstrap, group):
+    """`put_out()` puts all members out of the test's group, as a broker does with those that were silent too long."""
+
+    def put_out():
+        with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
+            members = admin.describe_groups([group])[group]["members"]
+            admin.remove_group_members(group, [MemberToRemove(one["member_id"]) for one in members])
+
+    return put_out
+
+
+def test_a_member_that_was_put_out_and_is_in_again_tells_that_it_reads_anew(source, sink, new_topic, put_out):
+    topic = new_topic()
+    sink.publish(numbered(topic, 5))
+    member, mine = source(topic), {Partition(topic, 0)}
+    read(member, 5)
+    assert member.changed() == mine
+    assert not member.changed()
+
+    put_out()
+    assert member.commit({Partition(topic, 0): 5}) == frozenset()
+    assert values(read(member, 5)) == list(range(5))
+
+    assert (member.owned(), member.changed()) == (mine, mine)
+    assert member.commit({Partition(topic, 0): 5}) == mine
+
+
+def test_what_could_not_be_committed_by_a_member_that_was_put_out_is_committed_later(
+    source, sink, kafka, group, new_topic, put_out
+):
+    topic = new_topic()
+    sink.publish(numbered(topic, 5))
+    member = Deferred(source(topic), 10, commit_seconds=0)
+    read(member, 5)
+    member.commit({Partition(topic, 0): 5})
+
+    put_out()
+
+    # The last records of a partition: nothing comes after them, whose end would be committed instead.
+
+    def committed():
+        for one in member.poll(0.2):
+            member.commit({one.partition: one.offset + 1})
+        return kafka.committed(group)
+
+    until(committed)
+    assert kafka.committed(group) == {(topic, 0): 5}
 
 
 def test_polls_shorter_than_a_join_end_in_an_assignment_when_the_topic_comes_later(

@@ -123,9 +123,34 @@ def test_a_partition_that_went_to_another_member_takes_its_memory_along(broker):
     inner = broker.source("group", TOPIC, at_most=3)
     source = Deferred(inner, 100, commit_seconds=0)
     begin(source, source.poll(0), size=deferred.MOST_BYTES)
-    inner.owned = frozenset
+    inner.goes()
     source.poll(0)
     source.make_room()
+
+
+def test_what_the_group_did_not_note_is_committed_again(broker):
+    source = deferring(broker)
+    source.poll(0)
+    broker.pass_over_commit = 1
+    source.commit({PARTITION: 3})
+    source.poll(0)
+    assert committed(broker) is None
+    source.poll(0)
+    assert committed(broker) == 3
+
+
+def test_a_partition_that_went_and_came_back_is_not_committed_over_what_was_done_meanwhile(broker):
+    inner = broker.source("group", TOPIC, at_most=3)
+    source = Deferred(inner, 100, commit_seconds=0)
+    source.poll(0)
+    broker.pass_over_commit = 1
+    source.commit({PARTITION: 3})
+    broker.committed["group", PARTITION] = 5
+    inner.goes()
+    inner.comes()
+    assert [record.offset for record in source.poll(0)] == [5]
+    source.poll(0)
+    assert committed(broker) == 5
 
 
 def test_looks_for_records_no_longer_than_until_the_next_commit_if_there_is_one_to_make(broker):
@@ -181,7 +206,7 @@ def test_forgets_a_partition_that_went_to_another_member(broker):
     source = Deferred(inner, 100, commit_seconds=0)
     begin(source, source.poll(0))
     source.commit({PARTITION: 3})
-    inner.owned = frozenset
+    inner.goes()
     source.poll(0)
     assert source.unfinished == 0
     source.poll(0)
@@ -192,7 +217,7 @@ def test_what_ends_after_its_partition_went_does_not_count_when_the_partition_co
     inner = broker.source("group", TOPIC, at_most=3)
     source = Deferred(inner, 100, commit_seconds=0)
     batch = source.poll(0)
-    owned, inner.owned = inner.owned, frozenset
+    inner.goes()
     source.hold(0)
     # The batch was being handled while its partition went to another member, which has read on.
     begin(source, batch[1:])
@@ -201,7 +226,7 @@ def test_what_ends_after_its_partition_went_does_not_count_when_the_partition_co
 
     # As with Kafka, in a poll.
     def comes_back(_seconds: float) -> list[Record]:
-        inner.owned = owned
+        inner.comes()
         return []
 
     inner.poll = comes_back
