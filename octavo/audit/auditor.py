@@ -9,9 +9,16 @@ from sqlalchemy import Engine
 
 from octavo.audit.findings import Fault, Finding, HourOfLane
 from octavo.domain.ids import time_of
-from octavo.messaging.kafka.published import FinishedRecords, Published
+from octavo.messaging.kafka.published import FinishedRecords, Pause, Published, go_on
 from octavo.storage.errors import transaction
-from octavo.storage.reconcile import Stages, count_stages, find_persisted, find_resendable, find_stranded
+from octavo.storage.reconcile import (
+    Stages,
+    count_stages,
+    find_persisted,
+    find_resendable,
+    find_still_stranded,
+    find_stranded,
+)
 
 BATCH = 5_000
 
@@ -31,26 +38,42 @@ class Auditor:
         self._engine = engine
         self._records = records
         self._accepted: Counter[tuple[datetime, str]] = Counter()
+        # Read, and not compared yet: they are not read again.
+        self._unchecked: list[tuple[str, UUID]] = []
 
-    def lost(self) -> list[Finding]:
-        """Records that were finished and are nowhere. Raises Unavailable while Kafka or PostgreSQL is away."""
-        found = []
-        for topic, published in self._records.read().items():
-            ids = self._ids(topic, published)
-            for start in range(0, len(ids), BATCH):
-                part = ids[start : start + BATCH]
-                with transaction(self._engine) as connection:
-                    there = find_persisted(connection, part)
-                found += [Finding(Fault.LOST, topic, str(one)) for one in part if one not in there]
-        return found
+    def lost(self, pause: Pause = go_on) -> list[Finding]:
+        """Records that were finished and are nowhere. Raises Unavailable while Kafka or PostgreSQL is away.
 
-    def stranded(self, since: datetime, now: datetime) -> list[Finding]:
-        """Rows that wait for nothing."""
+        What was read by then is compared the next time.
+        """
+        if not self._unchecked:
+            read = self._records.read(pause).items()
+            self._unchecked = [(topic, one) for topic, published in read for one in self._ids(topic, published)]
         found = []
-        for hour in hours_since(since, now):
+        for start in range(0, len(self._unchecked), BATCH):
+            part = self._unchecked[start : start + BATCH]
             with transaction(self._engine) as connection:
-                found += [Finding(Fault.STRANDED, "", str(one)) for one in find_stranded(connection, hour)]
+                there = find_persisted(connection, [one for _, one in part])
+            found += [Finding(Fault.LOST, topic, str(one)) for topic, one in part if one not in there]
+        self._unchecked = []
         return found
+
+    def stranded(self, since: datetime, until: datetime) -> list[Finding]:
+        """Rows of this time that wait for nothing."""
+        found: list[UUID] = []
+        while since < until:
+            end = min(since + timedelta(hours=1), until)
+            with transaction(self._engine) as connection:
+                found += find_stranded(connection, since, end)
+            since = end
+        return _stranded(found)
+
+    def still_stranded(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Those of such findings that are still true."""
+        if not findings:
+            return []
+        with transaction(self._engine) as connection:
+            return _stranded(find_still_stranded(connection, [UUID(one.subject) for one in findings]))
 
     def hours(self, since: datetime, now: datetime) -> Sequence[HourOfLane]:
         """How far the notifications of each hour and lane came. `accepted` are the records that were read: each id once."""
@@ -84,6 +107,10 @@ class Auditor:
         for hour in different.values():
             self._accepted[hour, topic] += 1
         return [UUID(bytes=key) for key in different.keys() - published.dead]
+
+
+def _stranded(ids: Sequence[UUID]) -> list[Finding]:
+    return [Finding(Fault.STRANDED, "", str(one)) for one in ids]
 
 
 def _hour_of(key: bytes) -> datetime | None:

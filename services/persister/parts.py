@@ -16,11 +16,12 @@ from octavo.messaging.loop import Consumer
 from octavo.process import Part, ThreadPart
 from octavo.storage.engine import engine
 from octavo.topics import LANES, Lane
+from services.persister.auditwatch import AuditWatch
 from services.persister.due import Due
 from services.persister.persist import BATCH, Persister
 from services.persister.settings import PersisterSettings
 from services.persister.sweeps import SWEEPS, Sweeper
-from services.persister.watch import AuditWatch, RowWatch, TopicWatch
+from services.persister.watch import RowWatch, TopicWatch
 
 AUDITED_BEFORE_START = timedelta(minutes=10)
 """How far back the audit of a new process begins: longer than it takes to replace one."""

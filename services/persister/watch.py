@@ -1,13 +1,10 @@
 """The watch: tells operators what waits, on Kafka and in PostgreSQL, whoever stands still."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event
 
-import structlog
 from sqlalchemy import Engine
 
-from octavo.audit.auditor import Auditor
-from octavo.audit.findings import standing_still
 from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka import KafkaBacklog
 from octavo.process import repeat
@@ -16,9 +13,6 @@ from octavo.storage.open_rows import count_open_rows
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
 
-log = structlog.get_logger()
-
-AUDIT_SECONDS = 60.0
 TOPICS_SECONDS = 2.0
 ROWS_SECONDS = 10.0
 
@@ -51,37 +45,6 @@ class TopicWatch:
             age = max(0.0, (now - one.oldest).total_seconds()) if one.oldest else 0.0
             if one.oldest or not one.records:
                 metrics.BACKLOG_AGE.labels(one.topic).set(age)
-        return False
-
-
-class AuditWatch:
-    """Audits what was finished since the last time, and the rows of this hour and the one before."""
-
-    def __init__(self, auditor: Auditor, backlog: KafkaBacklog, every_seconds: float = AUDIT_SECONDS) -> None:
-        self._auditor = auditor
-        self._backlog = backlog
-        self._every = every_seconds
-        self._behind: dict[tuple[str, int], int] = {}
-
-    def run(self, stop: Event) -> None:
-        """Goes on until told to stop; Kafka and PostgreSQL may be away."""
-        repeat("audit", self.once, self._every, stop)
-        self._backlog.close()
-
-    @measured
-    def once(self) -> bool:
-        """Audits once. Raises Unavailable."""
-        now = datetime.now(UTC)
-        behind = {(one.topic, number): at for one in self._backlog.read() for number, at in one.positions.items()}
-        stuck = standing_still(self._behind, behind)
-        self._behind = behind
-        # A row that waits for nothing stays one: it is told again each time, until somebody has looked.
-        for finding in (*self._auditor.lost(), *self._auditor.stranded(now - timedelta(hours=1), now), *stuck):
-            metrics.AUDIT_FAULTS.labels(finding.fault).inc()
-            log.error("audit", fault=finding.fault, topic=finding.topic, subject=finding.subject)
-        for one in self._auditor.hours(now, now):
-            for stage in ("accepted", "persisted", "claimed", "taken", "settled"):
-                metrics.AUDITED.labels(one.topic, stage).set(getattr(one, stage))
         return False
 
 
