@@ -74,7 +74,7 @@ BACKLOG_AGE = Gauge(
 ROWS = Gauge(
     "notifications_rows",
     "Rows that are not settled, by state: waiting (for their time or a worker), claimed, sending, pending, unconfirmed, and "
-    "held receipts.",
+    "held receipts. The oldest 200,000 are counted.",
     ["state"],
 )
 ROWS_AGE = Gauge(
