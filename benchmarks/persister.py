@@ -9,9 +9,9 @@ from benchmarks.figure import Figure, median
 from benchmarks.floors import insert
 from benchmarks.processes import cpu_seconds, resident_megabytes
 from benchmarks.stacks import execute, stack
-from benchmarks.work import accepted_texts, course, publish, service, total
+from benchmarks.work import accepted_texts, arriving, course, publish, service
 from octavo.storage.columns import instant
-from octavo.topics import DB_SMS
+from octavo.topics import DB_SMS, SEND_SMS
 from octavo.v1.messages_pb2 import NotificationMessage
 
 COUNT = amount(20_000, 3_000)
@@ -28,10 +28,11 @@ def figures() -> Iterator[Figure]:
             execute(url, "TRUNCATE notifications, notification_history, notification_moves")
             # There before it starts, so that publishing costs nothing of its time.
             publish(running.kafka_bootstrap, DB_SMS, accepted_texts(known, running.environment, COUNT))
-            with service(running, "persister", "--topics", DB_SMS.name) as (pid, metrics):
-                rate, used = course(
-                    partial(total, metrics, "notifications_persisted_total"), partial(cpu_seconds, pid), COUNT
-                )
+            with (
+                arriving(running.kafka_bootstrap, SEND_SMS) as done,
+                service(running, "persister", "--topics", DB_SMS.name) as (pid, _),
+            ):
+                rate, used = course(done, partial(cpu_seconds, pid), COUNT)
                 rates.append(rate)
                 cpu.append(used)
                 memory = resident_megabytes(pid)

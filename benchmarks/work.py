@@ -5,13 +5,13 @@ import re
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from benchmarks.processes import free_port, running, wait_until
 from deploy.local.probes import http_ok
@@ -22,6 +22,8 @@ from octavo.storage.columns import micros
 from octavo.topics import Outgoing, Topic, to
 from octavo.v1 import notification_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
+
+REST_SECONDS = 0.3
 
 
 def accepted_texts(known: Mapping[str, str], environment: Mapping[str, str], count: int) -> list[NotificationMessage]:
@@ -117,9 +119,27 @@ def total(metrics_url: str, name: str, **labels: str) -> float:
 
 
 def course(done: Callable[[], float], used: Callable[[], float], count: int) -> tuple[float, float]:
-    """How many a second, and microseconds of CPU of each, from when some are done until so many are."""
+    """How many a second, and microseconds of CPU of each, from when some are done until so many are.
+
+    `done` is asked twenty times a second: asked of the process that is measured, its answers are part of what that uses.
+    """
     wait_until(lambda: done() > 0, 60, 0.02)
     first, before, begun = done(), used(), time.monotonic()
     wait_until(lambda: done() >= count, 300, 0.05)
-    number = count - first
-    return number / (time.monotonic() - begun), (used() - before) / number * 1e6
+    number, took = count - first, time.monotonic() - begun
+    # What is still to be recorded of the last ones belongs to them.
+    time.sleep(REST_SECONDS)
+    return number / took, (used() - before) / number * 1e6
+
+
+@contextmanager
+def arriving(bootstrap: str, topic: Topic[Any]) -> Iterator[Callable[[], float]]:
+    """How many records have come to a topic since, asked of Kafka."""
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap)) as consumer:
+        partitions = [TopicPartition(topic.name, one) for one in consumer.partitions_for_topic(topic.name) or ()]
+
+        def there() -> float:
+            return float(sum(consumer.end_offsets(partitions).values()))
+
+        before = there()
+        yield lambda: there() - before
