@@ -96,6 +96,8 @@ class KafkaSource:
                 self._consumer.pause(*self._consumer.assignment())
                 # A partition that came in this moment is not paused yet: its records wait for the next poll.
                 polled = self._consumer.poll(timeout_ms=int(min(left, 0.5) * 1000), max_records=self._at_most)
+                # First: what it has of a partition that went goes with it, not what it reads of it now.
+                self._note_ownership(self._consumer)
                 self._early += [record_of(record) for records in polled.values() for record in records]
             except KafkaError:
                 pause.wait(min(left, 0.5))

@@ -154,6 +154,18 @@ def test_a_member_that_was_put_out_and_is_in_again_tells_that_it_reads_anew(sour
     assert member.commit({Partition(topic, 0): 5}) == mine
 
 
+def test_a_member_that_was_put_out_while_it_held_gets_all_that_it_reads_anew(source, sink, new_topic, put_out):
+    topic = new_topic()
+    sink.publish(numbered(topic, 5))
+    member = source(topic)
+    read(member, 5)
+    put_out()
+    # So it learns of it.
+    assert not member.commit({Partition(topic, 0): 5})
+    member.hold(4)
+    assert values(read(member, 5)) == list(range(5))
+
+
 def test_what_could_not_be_committed_by_a_member_that_was_put_out_is_committed_later(
     source, sink, kafka, group, new_topic, put_out
 ):
