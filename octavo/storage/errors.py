@@ -7,15 +7,20 @@ from sqlalchemy import Connection, Engine, exc
 
 from octavo.domain.errors import Malformed, Reason, Unavailable
 
-_LOCK_NOT_AVAILABLE = "55P03"
+_BUSY = {
+    "55P03": "a lock of the database was not to be had in time",
+    "57014": "the database took too long for a statement",
+    "40P01": "statements of the database waited for each other",
+}
+"""What the database says while it is there and may do the same work later, by SQLSTATE."""
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction, committed at the end.
 
-    Raises Unavailable when the database can't be reached, has no connection left, or is shutting down, or when a lock is not
-    free in time; Malformed when it refuses a value.
+    Raises Unavailable when the database can't be reached, has no connection left, or is shutting down, or when a statement does
+    not get its lock or its end in time; Malformed when it refuses a value.
     """
     try:
         with engine.begin() as connection:
@@ -26,9 +31,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
         if isinstance(error, exc.OperationalError) and _too_large(error):
             raise _refused(error) from None
-        if _state(error) == _LOCK_NOT_AVAILABLE:
-            raise _away("a lock of the database was not to be had in time") from None
-        raise _away(f"the database is away: {type(error).__name__}") from None
+        raise _away(_BUSY.get(_state(error)) or f"the database is away: {type(error).__name__}") from None
     except ValueError as error:
         # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.
         if "NUL (0x00)" in str(error):

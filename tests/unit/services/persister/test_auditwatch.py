@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -54,6 +54,8 @@ def told() -> float:
     return REGISTRY.get_sample_value("notifications_audit_faults_total", {"fault": "stranded"}) or 0.0
 
 
+# The first audit makes metrics, which takes its time.
+@settings(deadline=None)
 @given(st.lists(st.floats(1, 7_200), max_size=8))
 def test_each_moment_is_looked_at_once_at_each_age(waits):
     audited = Audited()
