@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from octavo.audit.auditor import Auditor
-from octavo.audit.findings import Audit, Finding, parsed, standing_still, taken_wrongly
+from octavo.audit.findings import Audit, Finding, behind, parsed, standing_still, taken_wrongly
 from octavo.config import DatabaseSettings
 from octavo.loading import load
 from octavo.messaging.kafka import KafkaBacklog
@@ -54,15 +53,11 @@ def audit(
 
 
 def _stuck(backlog: KafkaBacklog, seconds: float) -> list[Finding]:
-    before = _behind(backlog)
+    before = behind(backlog.read())
     if not before:
         return []
     time.sleep(seconds)
-    return standing_still(before, _behind(backlog))
-
-
-def _behind(backlog: KafkaBacklog) -> Mapping[tuple[str, int], int]:
-    return {(one.topic, number): position for one in backlog.read() for number, position in one.positions.items()}
+    return standing_still(before, behind(backlog.read()))
 
 
 def _of_providers(auditor: Auditor, ledger: Path) -> list[Finding]:

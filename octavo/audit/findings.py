@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from octavo.messaging import Backlog
+
 
 class Fault(StrEnum):
     """What must never be."""
@@ -67,6 +69,11 @@ def taken_wrongly(references: Iterable[str], known: set[UUID], resent: set[UUID]
         elif count > 1 and one not in resent:
             found.append(Finding(Fault.TWICE, "", reference))
     return found
+
+
+def behind(topics: Iterable[Backlog]) -> Mapping[tuple[str, int], int]:
+    """Where each consumer that is behind goes on, by topic and partition."""
+    return {(one.topic, number): position for one in topics for number, position in one.positions.items()}
 
 
 def standing_still(before: Mapping[tuple[str, int], int], after: Mapping[tuple[str, int], int]) -> list[Finding]:

@@ -1,6 +1,6 @@
 """The audit of the watch: every minute what was new in it, gently, as others work beside it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
@@ -8,7 +8,7 @@ from threading import Event
 import structlog
 
 from octavo.audit.auditor import Auditor
-from octavo.audit.findings import Finding, standing_still
+from octavo.audit.findings import Finding, behind, standing_still
 from octavo.messaging.kafka import KafkaBacklog
 from octavo.messaging.kafka.published import Pause, go_on
 from octavo.process import repeat
@@ -33,7 +33,7 @@ class AuditWatch:
         self._auditor = auditor
         self._backlog = backlog
         self._now = now
-        self._behind: dict[tuple[str, int], int] = {}
+        self._behind: Mapping[tuple[str, int], int] = {}
         self._looked: datetime | None = None
         self._stranded: list[Finding] = []
         self._counted: datetime | None = None
@@ -47,9 +47,8 @@ class AuditWatch:
     def once(self, pause: Pause = go_on) -> bool:
         """Audits once. Raises Unavailable."""
         now = self._now()
-        behind = {(one.topic, number): at for one in self._backlog.read() for number, at in one.positions.items()}
-        stuck = standing_still(self._behind, behind)
-        self._behind = behind
+        before, self._behind = self._behind, behind(self._backlog.read())
+        stuck = standing_still(before, self._behind)
         self._look(now)
         # A row that waits for nothing stays one: it is told again each time, until somebody has looked.
         for finding in (*self._auditor.lost(pause), *self._stranded, *stuck):

@@ -49,6 +49,8 @@ class FinishedRecords:
         self._topics = topics
         self._since_ms = int(since.timestamp() * 1000)
         self._positions: dict[TopicPartition, int] = {}
+        # Dead letters whose records were not read yet: they come first, and may be read in the reading before.
+        self._early: dict[str, frozenset[bytes]] = {}
         self._reader: Any = None
         self._admin: Any = None
 
@@ -57,13 +59,15 @@ class FinishedRecords:
         positions = dict(self._positions)
         try:
             self._open()
-            return {topic.name: self._published(topic, pause) for topic in self._topics}
+            found = {topic.name: self._published(topic, pause) for topic in self._topics}
         # Asked for offsets while a broker comes back, kafka-python leaves partitions out, and stumbles over that.
         except (KafkaError, KeyError) as error:
             # What was read of the other topics goes with the error: it is read again.
             self._positions = positions
             self.close()
             raise Unavailable(f"topics can't be read: {type(error).__name__}") from error
+        self._early = {name: one.dead.difference(one.keys) for name, one in found.items()}
+        return found
 
     def close(self) -> None:
         """Ends the connections."""
@@ -96,7 +100,7 @@ class FinishedRecords:
         dead = [TopicPartition(topic.dead, number) for number in self._reader.partitions_for_topic(topic.dead) or ()]
         # Dead letters have positions of their own, kept from one reading to the next, too.
         died = self._between(self._reader.end_offsets(dead), go_on) if records else []
-        return Published(records, frozenset(died))
+        return Published(records, self._early.get(topic.name, frozenset()).union(died))
 
     def _between(self, ends: Mapping[TopicPartition, int], pause: Pause) -> list[bytes]:
         new = [one for one in ends if one not in self._positions]

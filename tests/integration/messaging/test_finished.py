@@ -1,10 +1,12 @@
 """What consumers have finished, read beside others: gently, each record once."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from kafka import KafkaAdminClient
 
 from octavo.messaging import Partition
 from octavo.messaging.kafka import KafkaSink, KafkaSource
@@ -22,16 +24,25 @@ def topic(new_topic: Callable[..., str]) -> Topic[JobMessage]:
     return replace(JOBS, name=new_topic(), spread=False)
 
 
+def publish(bootstrap: str, topic: str, *numbers: int) -> None:
+    sink = KafkaSink(bootstrap)
+    sink.publish([Outgoing(topic, b"%d" % number, b"value") for number in numbers])
+    sink.close()
+
+
+def finish(bootstrap: str, topic: Topic[JobMessage], end: int) -> None:
+    """Commits up to there, as its consumer would."""
+    consumer = KafkaSource(bootstrap, topic.group, [topic.name])
+    until(lambda: [consumer.poll(0.1), consumer.owned()][1])
+    assert consumer.commit({Partition(topic.name, 0): end})
+    consumer.close()
+
+
 @pytest.fixture
 def records(kafka_bootstrap: str, topic: Topic[JobMessage], closed_later: Callable[..., object]) -> FinishedRecords:
     """Of a topic on which all is finished."""
-    sink = KafkaSink(kafka_bootstrap)
-    sink.publish([Outgoing(topic.name, b"%d" % number, b"value") for number in range(COUNT)])
-    sink.close()
-    consumer = KafkaSource(kafka_bootstrap, topic.group, [topic.name])
-    until(lambda: [consumer.poll(0.1), consumer.owned()][1])
-    assert consumer.commit({Partition(topic.name, 0): COUNT})
-    consumer.close()
+    publish(kafka_bootstrap, topic.name, *range(COUNT))
+    finish(kafka_bootstrap, topic, COUNT)
     since = datetime.now(UTC) - timedelta(hours=1)
     made = FinishedRecords(kafka_bootstrap, KafkaSecurity.plain(), [topic], since)
     closed_later(made)
@@ -50,6 +61,25 @@ def test_pauses_so_that_it_is_no_faster_than_it_may_be(records, topic):
     # Not after the last ones.
     assert sum(pauses) >= (COUNT - AT_ONCE) / MOST_A_SECOND
     assert max(pauses) <= AT_ONCE / MOST_A_SECOND + 1e-9
+
+
+def test_a_dead_letter_that_was_read_before_its_record_is_not_forgotten(records, topic, kafka_bootstrap):
+    with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
+        admin.create_topics({topic.dead: {"num_partitions": 1, "replication_factor": 1}})
+    late, later = COUNT, COUNT + 1
+    publish(kafka_bootstrap, topic.dead, late)
+    # What the consumer has not finished, while the rest is read.
+    assert records.read()[topic.name].dead == {b"%d" % late}
+
+    publish(kafka_bootstrap, topic.name, late)
+    finish(kafka_bootstrap, topic, COUNT + 1)
+    read = records.read()[topic.name]
+    assert (list(read.keys), read.dead) == ([b"%d" % late], {b"%d" % late})
+
+    publish(kafka_bootstrap, topic.name, later)
+    finish(kafka_bootstrap, topic, COUNT + 2)
+    read = records.read()[topic.name]
+    assert (list(read.keys), read.dead) == ([b"%d" % later], frozenset())
 
 
 def test_who_is_told_to_end_early_goes_on_where_that_was(records, topic):
