@@ -23,6 +23,7 @@ from deploy.local.instance import CACHE, ROOT
 from deploy.local.stack import Stack
 from octavo import topics
 from octavo.v1.notification_service_pb2 import GetNotificationRequest, SendEmailRequest, SendSmsRequest
+from tests.databases import beside, drop, execute
 from tests.waiting import until
 
 MESSAGES = 6
@@ -96,14 +97,6 @@ def rewind(bootstrap: str, since: datetime) -> None:
     admin.close()
 
 
-def administer(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url.rpartition("/")[0] + "/postgres")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
-
-
 def known_ids(url: str) -> set[str]:
     connection = psycopg2.connect(url)
     register_uuid(conn_or_curs=connection)
@@ -130,8 +123,8 @@ def test_what_came_since_the_backup_is_persisted_again_and_not_sent_again(own_st
         # 1. Nothing runs; the backup takes the place of what is lost.
         for service in SERVICES:
             stack.stop_program(service)
-        administer(url, f"DROP DATABASE {name} WITH (FORCE)")
-        administer(url, f"CREATE DATABASE {name}")
+        drop(beside(url, "postgres"), name)
+        execute(beside(url, "postgres"), f"CREATE DATABASE {name}")
         subprocess.run([POSTGRES / "pg_restore", "--no-owner", f"--dbname={url}", backup], check=True)
         assert known_ids(url) == {*before}
         # 2. Persisters handle again what Kafka has since then.

@@ -6,12 +6,12 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 
-import psycopg2
 import pytest
 from kafka import KafkaAdminClient
 
 from deploy.local.instance import CACHE, ROOT
 from deploy.local.stack import Stack
+from tests.databases import beside, database, execute
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +32,9 @@ def broker() -> Iterator[Stack]:
 def migrated_template(database_server: Stack) -> str:
     """Name of a database with the newest schema and no rows, of which every test gets a copy."""
     name = "migrated"
-    _execute(database_server.database_url, f"CREATE DATABASE {name}")
-    environment = {**os.environ, **database_server.environment, "DATABASE_URL": _of(database_server, name)}
+    execute(database_server.database_url, f"CREATE DATABASE {name}")
+    url = beside(database_server.database_url, name)
+    environment = {**os.environ, **database_server.environment, "DATABASE_URL": url}
     command = [sys.executable, "-m", "octavo.storage", "migrate"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,13 +44,15 @@ def migrated_template(database_server: Stack) -> str:
 @pytest.fixture
 def empty_database_url(database_server: Stack) -> Iterator[str]:
     """URL of a database of this test's own, without any table."""
-    yield from _database(database_server, "template1")
+    with database(database_server.database_url, _new_name()) as url:
+        yield url
 
 
 @pytest.fixture
 def database_url(database_server: Stack, migrated_template: str) -> Iterator[str]:
     """URL of a database of this test's own, with the newest schema."""
-    yield from _database(database_server, migrated_template)
+    with database(database_server.database_url, _new_name(), migrated_template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -76,21 +79,5 @@ def new_topic(kafka_bootstrap: str) -> Iterator[Callable[..., str]]:
     admin.close()
 
 
-def _database(server: Stack, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    _execute(server.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _of(server, name)
-    # With whatever connections the test has left open.
-    _execute(server.database_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _of(server: Stack, database: str) -> str:
-    return f"{server.database_url.rpartition('/')[0]}/{database}"
-
-
-def _execute(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
+def _new_name() -> str:
+    return f"test_{uuid.uuid4().hex}"

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import grpc
-import psycopg2
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy import Engine, text
@@ -40,6 +39,7 @@ from octavo.v1 import (
     template_service_pb2_grpc,
 )
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
+from tests.databases import database
 
 ADMIN_KEY = "admin-key-of-the-management-tests-0123456789"
 SECONDS = 20
@@ -147,10 +147,8 @@ class Api:
 @pytest.fixture(scope="session")
 def managed_database_url(database_server: Stack, migrated_template: str) -> Iterator[str]:
     """A database that the tests of this folder share: each works with services of its own."""
-    name = f"managed_{uuid4().hex}"
-    _execute(database_server.database_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
-    yield f"{database_server.database_url.rpartition('/')[0]}/{name}"
-    _execute(database_server.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with database(database_server.database_url, f"managed_{uuid4().hex}", migrated_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -299,11 +297,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _execute(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
