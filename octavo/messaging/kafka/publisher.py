@@ -12,16 +12,16 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from time import monotonic
 from typing import Any
 
 from kafka.errors import KafkaError
 
-from octavo.domain.errors import OctavoError, Reason, Unavailable
+from octavo.domain.errors import Reason, Unavailable
 from octavo.faultpoint import Point, reach
 from octavo.messaging.kafka.client import together
 from octavo.messaging.kafka.keeper import ProducerKeeper
+from octavo.messaging.kafka.shipment import Shipment
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
 from octavo.messaging.kafka.spread import Spread
@@ -45,16 +45,17 @@ _PATIENCE_SECONDS = DELIVERY_SECONDS + 4
 
 
 class _Waiting:
-    """One call of publish: what it publishes, and how many acknowledgements it still waits for."""
+    """One call of publish: what it publishes, how much of it was handed over, and how much is not settled yet."""
 
-    __slots__ = ("error", "future", "left", "messages", "producer", "since", "size")
+    __slots__ = ("departed", "error", "future", "left", "messages", "producer", "since", "size")
 
     def __init__(self, messages: Sequence[Outgoing], future: asyncio.Future[None], size: int) -> None:
         self.messages = messages
         self.future = future
         self.size = size
         self.left = len(messages)
-        self.error: OctavoError | None = None
+        self.departed = 0
+        self.error: str | None = None
         self.since = monotonic()
         self.producer: Any = None
 
@@ -87,12 +88,12 @@ class KafkaPublisher:
         self._collected: list[_Waiting] = []
         self._flight: asyncio.Handle | None = None
         self._departed = 0.0
-        # Messages handed over and not settled yet, and how long that has taken of late.
+        # Shipments handed over and not settled yet, and how long that has taken of late.
         self._under_way = 0
         self._took = 0.0
         self._spread = Spread()
         # Filled by the producer's thread, emptied by the loop.
-        self._settled: deque[tuple[_Waiting, BaseException | None]] = deque()
+        self._settled: deque[Shipment[_Waiting]] = deque()
         self._waking = False
         self._watch: asyncio.Task[None] | None = None
         self._published = {topic: metrics.PUBLISHED.labels(topic) for topic in topics}
@@ -165,45 +166,43 @@ class KafkaPublisher:
         self._departed = monotonic()
         collected, self._collected = self._collected, []
         used = self._keeper.producer
-        self._spread.turn()
-        with together(used):
+        for waiting in collected:
+            waiting.producer = used
+        try:
+            self._hand_over(collected, used)
+        except (AttributeError, KafkaError, ValueError, AssertionError) as error:
+            # An AttributeError: the producer was closed meanwhile.
+            self._keeper.renew(used, type(error).__name__)
             for waiting in collected:
-                waiting.producer = used
-                self._hand_over(waiting, used)
+                self._leave_behind(waiting, type(error).__name__)
         reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
 
-    def _hand_over(self, waiting: _Waiting, used: Any) -> None:
-        handed = 0
-        try:
-            for message in waiting.messages:
-                future = self._spread.send(used, message)
-                handed += 1
-                future.add_callback(partial(self._acknowledged, waiting))
-                future.add_errback(partial(self._refused, waiting))
-        except (AttributeError, KafkaError, ValueError, AssertionError) as error:
-            # An AttributeError: the producer was closed meanwhile. If some are on their way, it fails once these are settled.
-            self._keeper.renew(used, type(error).__name__)
-            why = type(error).__name__
-            waiting.error = (
-                _not_acknowledged(why)
-                if handed
-                else NotSent(f"not sent: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
-            )
-            self._messages -= len(waiting.messages) - handed
-            waiting.left = handed
-            if not handed:
+    def _hand_over(self, collected: Sequence[_Waiting], used: Any) -> None:
+        """Hands over as few shipments as can be. What could not be handed over any more is not counted as departed."""
+        messages = ((message, waiting) for waiting in collected for message in waiting.messages)
+        with together(used):
+            for shipment in self._spread.load(used, messages, self._ended):
+                shipment.depart(used)
+                self._under_way += 1
+                for waiting in shipment.owners:
+                    waiting.departed += 1
+
+    def _leave_behind(self, waiting: _Waiting, why: str) -> None:
+        """Fails what was not handed over as a whole: once what is on its way is settled."""
+        missing = len(waiting.messages) - waiting.departed
+        if missing:
+            waiting.error = why
+            waiting.left -= missing
+            self._messages -= missing
+            if not waiting.left:
                 self._end(waiting)
-        self._under_way += handed
 
     # In the producer's thread
 
-    def _acknowledged(self, waiting: _Waiting, metadata: Any) -> None:
-        self._published[metadata.topic].inc()
-        self._settled.append((waiting, None))
-        self._wake()
-
-    def _refused(self, waiting: _Waiting, error: BaseException) -> None:
-        self._settled.append((waiting, error))
+    def _ended(self, shipment: Shipment[_Waiting]) -> None:
+        if shipment.error is None:
+            self._published[shipment.at.topic].inc(len(shipment.owners))
+        self._settled.append(shipment)
         self._wake()
 
     def _wake(self) -> None:
@@ -220,30 +219,35 @@ class KafkaPublisher:
         self._waking = False
         settled = self._settled
         while settled:
-            waiting, error = settled.popleft()
+            shipment = settled.popleft()
             self._under_way -= 1
-            if waiting not in self._in_flight:
-                # Given up before.
-                continue
-            waiting.left -= 1
-            self._messages -= 1
-            if error is not None:
-                waiting.error = _not_acknowledged(type(error).__name__)
-                self._keeper.renew(waiting.producer, type(error).__name__)
-            if not waiting.left:
-                self._end(waiting)
+            why = None if shipment.error is None else type(shipment.error).__name__
+            for waiting in shipment.owners:
+                self._settle_one(waiting, why)
         if self._under_way <= 0:
             self._took += _SMOOTHING * (monotonic() - self._departed - self._took)
+
+    def _settle_one(self, waiting: _Waiting, why: str | None) -> None:
+        if waiting not in self._in_flight:
+            # Given up before.
+            return
+        waiting.left -= 1
+        self._messages -= 1
+        if why is not None:
+            waiting.error = why
+            self._keeper.renew(waiting.producer, why)
+        if not waiting.left:
+            self._end(waiting)
 
     def _end(self, waiting: _Waiting) -> None:
         del self._in_flight[waiting]
         self._bytes -= waiting.size
         if waiting.future.done():
             return
-        if waiting.error:
-            waiting.future.set_exception(waiting.error)
-        else:
+        if waiting.error is None:
             waiting.future.set_result(None)
+        else:
+            waiting.future.set_exception(_failed(waiting.error, certainly_not=not waiting.departed))
 
     async def _give_up_the_old(self) -> None:
         while True:
@@ -251,10 +255,12 @@ class KafkaPublisher:
             oldest = monotonic() - _PATIENCE_SECONDS
             for waiting in [waiting for waiting in self._in_flight if waiting.since < oldest]:
                 self._messages -= waiting.left
-                waiting.error = _not_acknowledged("no answer")
+                waiting.error = "no answer"
                 self._end(waiting)
                 self._keeper.renew(waiting.producer, "it settles nothing")
 
 
-def _not_acknowledged(why: str) -> Unavailable:
+def _failed(why: str, *, certainly_not: bool) -> Unavailable:
+    if certainly_not:
+        return NotSent(f"not sent: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
     return Unavailable(f"not acknowledged: {why}", reason=Reason.NOT_ACKNOWLEDGED, retry_after=RETRY_AFTER)

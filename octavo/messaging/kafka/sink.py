@@ -3,19 +3,20 @@
 Defaults overridden on purpose: acknowledged by all in-sync replicas, no automatic topics, short reconnects.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Lock
 from time import monotonic
 from typing import Any
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka.client import connected, together
+from octavo.messaging.kafka.shipment import BATCH_BYTES, Shipment
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.kafka.spread import Spread
 from octavo.messaging.security import KafkaSecurity
@@ -39,7 +40,7 @@ def producer(bootstrap: str, security: KafkaSecurity, *, delivery_seconds: float
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
-        batch_size=256 * 1024,
+        batch_size=BATCH_BYTES,
         max_request_size=LARGEST_DEAD,
         # Metadata is fetched at the start: no later call waits long for it.
         max_block_ms=2000,
@@ -87,20 +88,21 @@ class KafkaSink:
         used = self._open()
         late = monotonic() + DELIVERY_SECONDS + LATE_SECONDS
         try:
-            futures = self._send(used, messages)
-            for future in futures:
+            ended: SimpleQueue[Shipment[None]] = SimpleQueue()
+            for _ in range(self._send(used, messages, ended)):
                 # A little longer, so that it is late by then whatever the clocks round.
-                future.get(timeout=max(0.0, late - monotonic()) + 0.1)
+                _check(ended, max(0.0, late - monotonic()) + 0.1)
         except KafkaError as error:
             self._discard(used)
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
-        for topic, number in Counter(message.topic for message in messages).items():
-            metrics.PUBLISHED.labels(topic).inc(number)
 
-    def _send(self, used: Any, messages: Sequence[Outgoing]) -> list[Any]:
+    def _send(self, used: Any, messages: Sequence[Outgoing], ended: "SimpleQueue[Shipment[None]]") -> int:
+        """Hands all over; how many shipments they are."""
         with self._sending, together(used):
-            self._spread.turn()
-            return [self._spread.send(used, message) for message in messages]
+            shipments = self._spread.load(used, ((message, None) for message in messages), ended.put)
+            for shipment in shipments:
+                shipment.depart(used)
+        return len(shipments)
 
     def close(self) -> None:
         """Sends what is buffered, and ends."""
@@ -121,3 +123,14 @@ class KafkaSink:
             if self._producer is None:
                 self._producer = producer(self._bootstrap, self._security)
             return self._producer
+
+
+def _check(ended: "SimpleQueue[Shipment[None]]", seconds: float) -> None:
+    """Waits for one shipment. Raises KafkaError unless it is acknowledged in time."""
+    try:
+        shipment = ended.get(timeout=seconds)
+    except Empty:
+        raise KafkaTimeoutError("not acknowledged in time") from None
+    if shipment.error is not None:
+        raise shipment.error
+    metrics.PUBLISHED.labels(shipment.at.topic).inc(len(shipment.owners))

@@ -1,8 +1,12 @@
 """Which partition a batch goes to, for the topics whose records may go to any."""
 
 import random
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from kafka import TopicPartition
+
+from octavo.messaging.kafka.shipment import O, Shipment
 from octavo.topics import Outgoing, spreads
 
 
@@ -15,26 +19,35 @@ class Spread:
     def __init__(self) -> None:
         # Processes that start together do not all begin with the same partition.
         self._turn = random.randrange(1_000)  # noqa: S311
-        self._chosen: dict[str, int | None] = {}
+        self._chosen: dict[str, TopicPartition] = {}
 
-    def turn(self) -> None:
-        """Goes on to the next partitions."""
+    def load(
+        self, producer: Any, messages: Iterable[tuple[Outgoing, O]], tell: Callable[[Shipment[O]], None]
+    ) -> list[Shipment[O]]:
+        """A turn: messages, each with its owner, as shipments for a producer of kafka-python.
+
+        Raises KafkaError if a topic is not known: then nothing is to be handed over.
+        """
         self._turn += 1
         self._chosen.clear()
+        loaded: list[Shipment[O]] = []
+        latest: dict[TopicPartition, Shipment[O]] = {}
+        for message, owner in messages:
+            at = self._chosen.get(message.topic) or self._place(producer, message)
+            shipment = latest.get(at)
+            if shipment is None or not shipment.load(message, owner):
+                shipment = latest[at] = Shipment(at, tell)
+                shipment.load(message, owner)
+                loaded.append(shipment)
+        return loaded
 
-    def send(self, producer: Any, message: Outgoing) -> Any:
-        """Hands a message to a producer of kafka-python; what tells how it ended. Raises what the producer raises."""
-        return producer.send(
-            message.topic,
-            value=message.value,
-            key=message.key,
-            headers=list(message.headers),
-            partition=self._partition(producer, message.topic),
-        )
-
-    def _partition(self, producer: Any, topic: str) -> int | None:
-        """Where a record of this topic goes in this turn; None if its key decides."""
-        if topic not in self._chosen:
-            partitions = sorted(producer.partitions_for(topic) or ()) if spreads(topic) else ()
-            self._chosen[topic] = partitions[self._turn % len(partitions)] if partitions else None
-        return self._chosen[topic]
+    def _place(self, producer: Any, message: Outgoing) -> TopicPartition:
+        """Where a message goes: where all of its topic go in this turn, or where its key says."""
+        partitions = sorted(producer.partitions_for(message.topic))
+        if spreads(message.topic):
+            at = TopicPartition(message.topic, partitions[self._turn % len(partitions)])
+            self._chosen[message.topic] = at
+            return at
+        key = message.key
+        number = producer._partition(message.topic, None, key, None, key, None)  # noqa: SLF001 - there is no public way
+        return TopicPartition(message.topic, number)

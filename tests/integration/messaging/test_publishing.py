@@ -1,11 +1,12 @@
 """KafkaSink and KafkaPublisher over a real broker."""
 
 import asyncio
+import time
 import uuid
 from contextlib import asynccontextmanager, closing
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
 
 from octavo.domain.errors import Invalid, Reason, Unavailable
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink
@@ -19,9 +20,9 @@ def sink(kafka_bootstrap, closed_later):
 
 
 @asynccontextmanager
-async def publishing(bootstrap, topic, **options):
+async def publishing(bootstrap, *topics, **options):
     """A publisher that has reached its broker."""
-    publisher = KafkaPublisher(bootstrap, [topic], **options)
+    publisher = KafkaPublisher(bootstrap, topics, **options)
     await publisher.start()
     async with asyncio.timeout(30):
         # A process asks in the same way before it says that it is ready.
@@ -186,3 +187,73 @@ async def test_a_publisher_waits_for_a_topic_that_is_missing(kafka_bootstrap, ne
 
     assert publisher.unready()
     await publisher.drain()
+
+
+def test_what_fills_several_batches_is_all_there(sink, kafka, new_topic):
+    topic = new_topic()
+    sizes = [1, 300_000, 10, 200_000, 100_000, 700_000, 1]
+
+    sink.publish([Outgoing(topic, b"one key", b"%d" % place * size) for place, size in enumerate(sizes)])
+
+    assert [len(value) for value in kafka.values(topic)] == sizes
+
+
+def test_headers_and_keys_travel_along(sink, kafka_bootstrap, new_topic):
+    topic = new_topic()
+
+    sink.publish(
+        [Outgoing(topic, b"key", b"value", (("name", b"text"), ("other", b""))), Outgoing(topic, b"", b"bare")]
+    )
+
+    with closing(KafkaConsumer(topic, bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest")) as consumer:
+        first, second = (next(consumer) for _ in range(2))
+    assert (first.key, first.value, first.headers) == (b"key", b"value", [("name", b"text"), ("other", b"")])
+    assert (second.key, second.value, second.headers) == (b"", b"bare", [])
+    assert abs(first.timestamp / 1000 - time.time()) < 60
+
+
+def test_a_sink_splits_what_only_the_broker_finds_too_large(sink, kafka, narrow_topic):
+    # Split more than once: 40 records of 10,000 bytes where 100,000 are taken.
+    values = [b"%02d" % number * 5_000 for number in range(40)]
+
+    sink.publish([Outgoing(narrow_topic, b"one key", value) for value in values])
+
+    assert kafka.values(narrow_topic) == values
+
+
+async def test_a_publisher_splits_it_too(kafka_bootstrap, kafka, narrow_topic):
+    values = [b"%02d" % number * 5_000 for number in range(40)]
+    async with publishing(kafka_bootstrap, narrow_topic) as publisher:
+        await asyncio.gather(*(publisher.publish([Outgoing(narrow_topic, b"one key", value)]) for value in values))
+
+        assert publisher.fill == 0
+    assert await asyncio.to_thread(kafka.values, narrow_topic) == values
+
+
+async def test_one_departure_serves_several_topics(kafka_bootstrap, kafka, new_topic):
+    one, other = new_topic(3), new_topic(3)
+    async with publishing(kafka_bootstrap, one, other) as publisher:
+        await asyncio.gather(
+            *(
+                publisher.publish([Outgoing(one, b"%d" % key, b"a"), Outgoing(other, b"%d" % key, b"b")])
+                for key in range(20)
+            )
+        )
+
+    assert await asyncio.to_thread(kafka.values, one) == [b"a"] * 20
+    assert await asyncio.to_thread(kafka.values, other) == [b"b"] * 20
+
+
+async def test_a_producer_that_was_closed_takes_nothing_and_says_so(kafka_bootstrap, kafka, new_topic):
+    topic = new_topic()
+    async with publishing(kafka_bootstrap, topic) as publisher:
+        publisher._keeper.producer.close()
+
+        with pytest.raises(NotSent) as refused_once:
+            await publisher.publish([Outgoing(topic, b"", b"early")])
+        async with asyncio.timeout(20):
+            while await refused(publisher, Outgoing(topic, b"", b"next")):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    assert refused_once.value.reason is Reason.QUEUE_UNAVAILABLE
+    assert await asyncio.to_thread(kafka.values, topic) == [b"next"]
