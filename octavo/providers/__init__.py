@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from octavo.domain.notification import NotificationType
@@ -50,8 +50,7 @@ class Provider(Protocol):
         """Ends its connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptRequest:
+class ReceiptRequest(NamedTuple):
     """A receipt as it came over HTTP; header names in lower case."""
 
     headers: Mapping[str, str]

@@ -52,7 +52,10 @@ class Receiver:
         self._doors = {f"/receipts/{door.name}": door for door in doors}
         self._publisher = publisher
         names = [door.name for door in doors]
-        at_zero(metrics.RECEIPTS, names, MEANINGS)
+        # Bound once, and there from the start.
+        self._counted = {
+            (name, meaning): metrics.RECEIPTS.labels(name, meaning) for name in names for meaning in MEANINGS
+        }
         at_zero(metrics.RECEIPTS_UNKNOWN, names)
         at_zero(metrics.RECEIPTS_REFUSED, names, REFUSALS)
         at_zero(metrics.RECEIPTS_REFUSED, [NO_DOOR], NO_DOOR_REFUSALS)
@@ -84,8 +87,10 @@ class Receiver:
             await self._publish(door, taken.receipts)
         reach(Point.CALLBACKS_AFTER_WRITE)
         for receipt in taken.receipts:
-            metrics.RECEIPTS.labels(door.name, mapped_status(receipt)).inc()
-            statsd.count("callbacks", door.name, mapped_status(receipt))
+            meaning = mapped_status(receipt)
+            counted = self._counted.get((door.name, meaning)) or metrics.RECEIPTS.labels(door.name, meaning)
+            counted.inc()
+            statsd.count("callbacks", door.name, meaning)
 
     async def _publish(self, door: Door, receipts: Sequence[ReceiptMessage]) -> None:
         if traces.active is None:
