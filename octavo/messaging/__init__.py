@@ -22,15 +22,14 @@ class Place(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What a source yields: a value and where it stands."""
 
     partition: Partition
     offset: int
     key: bytes
     value: bytes
-    headers: tuple[tuple[str, bytes], ...] = field(default=())
+    headers: tuple[tuple[str, bytes], ...] = ()
     timestamp_ms: int = 0
 
     @property

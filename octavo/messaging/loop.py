@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
-from typing import Generic
+from typing import Generic, NamedTuple
 
 import structlog
 from tenacity import wait_exponential_jitter
@@ -36,8 +36,7 @@ AT_ONCE_SECONDS = 0.001
 LONGEST_PAUSE_SECONDS = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[M]):
+class Received(NamedTuple, Generic[M]):
     """A decoded message and the record that it came in."""
 
     message: M

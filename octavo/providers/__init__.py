@@ -1,7 +1,6 @@
 """Providers: who delivers. One file a provider: its client and the parsing of its receipts; and one line in `registry.py`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -12,8 +11,7 @@ from octavo.domain.recipient import EmailAddress, PhoneNumber
 from octavo.v1.messages_pb2 import ReceiptMessage
 
 
-@dataclass(frozen=True, slots=True)
-class TextMessage:
+class TextMessage(NamedTuple):
     """An SMS as it goes to a provider. `reference` is the notification's id."""
 
     reference: UUID
@@ -22,8 +20,7 @@ class TextMessage:
     sender: str
 
 
-@dataclass(frozen=True, slots=True)
-class EmailMessage:
+class EmailMessage(NamedTuple):
     """An email as it goes to a provider. `reference` is the notification's id."""
 
     reference: UUID

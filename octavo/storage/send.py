@@ -1,8 +1,8 @@
 """Claiming notifications for a provider, and recording what became of them: one statement for a batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -103,8 +103,7 @@ SELECT id FROM changed
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What became of one claimed notification.
 
     `status` None leaves the status: a retry is planned in `retry_in`, or the send is given back. `unconfirmed` says that the

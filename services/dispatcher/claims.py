@@ -1,10 +1,9 @@
 """Claiming: a batch of persisted notifications is rendered, claimed in one statement, and handed on to be sent."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from sys import getsizeof
 from time import monotonic
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
@@ -36,8 +35,7 @@ Batch: TypeAlias = Sequence[Received[NotificationMessage]]
 Piece: TypeAlias = dict[UUID, tuple[Received[NotificationMessage], Content]]
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A notification that is ours to send, once."""
 
     id: UUID

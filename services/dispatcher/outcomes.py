@@ -1,7 +1,7 @@
 """What is written about a send, by how the provider's call ended."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from octavo.domain.notification import Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
@@ -11,8 +11,7 @@ from octavo.telemetry.retries import retries_failed, retry_planned, send_step
 from services.dispatcher.claims import Claimed
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A send that has ended: nothing but its recording is left. `provider` is None if none was called."""
 
     claimed: Claimed
