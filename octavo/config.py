@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -71,6 +72,10 @@ class SealingSettings(Settings):
 
     sealing_keys: SecretStr = Field(
         description="Fernet keys, comma-separated: the first seals, all open. Each 32 bytes in URL-safe base64."
+    )
+    sealed_form: Literal["fernet", "aes-gcm"] = Field(
+        default="fernet",
+        description="How it is sealed: fernet, or aes-gcm once no process of release 0.1.0 runs. Both are opened.",
     )
     hash_key: SecretStr = Field(description="Key of the keyed hashes: at least 32 characters. It never rotates.")
 

@@ -4,21 +4,22 @@ import hmac
 import os
 from collections.abc import Sequence
 from threading import Lock
-from time import time
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from typing import Literal
+from weakref import WeakSet
 
 from octavo.domain.errors import Malformed
 from octavo.domain.merge import Personalisation
+from octavo.sealedforms import AesGcmForm, FernetForm, Form, Opened
 from octavo.v1.messages_pb2 import SealedContent
 
 HASH_BYTES = 16
 _BLOCK_BYTES = 4_096
-_IV_BYTES = 16
+
+SealedForm = Literal["fernet", "aes-gcm"]
 
 
 class Randomness:
-    """Random bytes of the operating system, for ids and what is sealed. Safe for threads, not across a fork.
+    """Random bytes of the operating system, for ids and what is sealed. Safe for threads and across a fork.
 
     Drawn in blocks: asking lets the other threads of the process go first, which with a busy producer costs more than to seal
     a message.
@@ -28,6 +29,7 @@ class Randomness:
         self._lock = Lock()
         self._block = b""
         self._at = 0
+        _ALL.add(self)
 
     def take(self, size: int) -> bytes:
         """So many bytes, which nobody else gets; 4,096 at most."""
@@ -37,54 +39,71 @@ class Randomness:
             self._at += size
             return self._block[self._at - size : self._at]
 
+    def forget(self) -> None:
+        """Draws anew, in a process where no other thread is yet: whoever held the lock is not in it."""
+        self._lock = Lock()
+        self._block = b""
+        self._at = 0
+
+
+_ALL: WeakSet[Randomness] = WeakSet()
+
+
+def _forget_all() -> None:
+    for one in _ALL:
+        one.forget()
+
+
+# Parent and child would seal with the same nonces, which with AES-GCM gives away what both sealed.
+os.register_at_fork(after_in_child=_forget_all)
+
 
 class Sealer:
-    """Seals with the first key and opens with all: keys rotate by putting a new one in front.
+    """Seals with the first key and opens with all: keys rotate by putting a new one in front. Safe for threads.
 
+    It seals in one form and opens both, so that the form can be changed while messages are under way.
     Raises ValueError if there is no key, or one is not 32 bytes in URL-safe base64.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], form: SealedForm = "fernet") -> None:
         if not keys:
             raise ValueError("at least one sealing key is needed")
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self._first = Fernet(keys[0])
-        self._randomness = Randomness()
+        take = Randomness().take
+        forms: dict[SealedForm, Form] = {"fernet": FernetForm(keys, take), "aes-gcm": AesGcmForm(keys, take)}
+        self._sealing = forms[form]
+        self._by_mark = {one.mark: one for one in forms.values()}
 
     def seal(self, content: SealedContent) -> bytes:
         """The content, encrypted. It carries the notification's id, so that it can't pass for another's."""
-        # As Fernet.encrypt does, with an initialisation vector from a block.
-        return self._first._encrypt_from_parts(  # noqa: SLF001 - there is no public way
-            content.SerializeToString(), int(time()), self._randomness.take(_IV_BYTES)
-        )
+        return self._sealing.seal(content.SerializeToString())
 
     def open(self, notification_id: bytes, sealed: bytes) -> SealedContent:
         """The content sealed for this notification.
 
         Raises Malformed if no key opens it, or if it was sealed for another notification.
         """
-        try:
-            content = SealedContent.FromString(self._fernet.decrypt(sealed))
-        except InvalidToken as error:
-            raise Malformed("no key opens the sealed content") from error
+        content = SealedContent.FromString(self._opened(sealed).content)
         if content.notification_id != notification_id:
             raise Malformed("the sealed content belongs to another notification")
         return content
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether the first key sealed it."""
+        """Whether the first key sealed it, in whichever form."""
         try:
-            self._first.decrypt(sealed)
-        except InvalidToken:
+            return self._opened(sealed).key == 0
+        except Malformed:
             return False
-        return True
 
     def reseal(self, sealed: bytes) -> bytes:
         """The same content under the first key. Raises Malformed if no key opens it."""
-        try:
-            return self._fernet.rotate(sealed)
-        except InvalidToken as error:
-            raise Malformed("no key opens the sealed content") from error
+        return self._sealing.seal(self._opened(sealed).content)
+
+    def _opened(self, sealed: bytes) -> Opened:
+        form = self._by_mark.get(sealed[:1])
+        opened = None if form is None else form.open(sealed)
+        if opened is None:
+            raise Malformed("no key opens the sealed content")
+        return opened
 
 
 def personalisation_of(content: SealedContent) -> Personalisation:

@@ -14,7 +14,7 @@ MAX_REFERENCE = 1_000
 MAX_REFERENCE_BYTES = 2_400
 """The same in UTF-8: PostgreSQL's index of references takes rows of 2,704 bytes."""
 MOST_PERSONALISATION = 2_500_000
-"""Bytes of personalisation in one message: sealed it is a third longer, and Kafka takes 4 MiB."""
+"""Bytes of personalisation in one message: as a Fernet token it is a third longer, and Kafka takes 4 MiB."""
 MAX_PAGE_SIZE = 250
 """Notifications on a page (facts of the field)."""
 DEFAULT_PAGE_SIZE = 50

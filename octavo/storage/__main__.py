@@ -58,7 +58,7 @@ def reseal(after: Annotated[str, typer.Option(help="Leave out notifications up t
     """
     database, sealing = load(DatabaseSettings, SealingSettings)
     made = engine(database.database_url.get_secret_value(), pool=1)
-    sealer = Sealer(sealing.keys())
+    sealer = Sealer(sealing.keys(), sealing.sealed_form)
     unreadable: list[UUID] = []
     for sealed, start in ((GUESTS, FIRST), (NOTIFICATIONS, UUID(after))):
         read, resealed, last = 0, 0, start

@@ -58,7 +58,7 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     threads = ThreadPoolExecutor(settings.database_pool, thread_name_prefix="lookups")
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="beside"))
 
-    sealer, hasher = Sealer(settings.keys()), Hasher(settings.key_of_hashes())
+    sealer, hasher = Sealer(settings.keys(), settings.sealed_form), Hasher(settings.key_of_hashes())
     directory = Directory(directory_engine)
     known = Known(directory)
     publisher = KafkaPublisher(settings.kafka_bootstrap, PUBLISHED, settings.security())

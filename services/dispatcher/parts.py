@@ -96,7 +96,7 @@ def topic_parts(
         loop.call_soon_threadsafe(weights.paced, shares, datetime.now(UTC))
 
     composer = Composer(
-        Sealer(settings.keys()),
+        Sealer(settings.keys(), settings.sealed_form),
         Directory(pool),
         default_region=settings.default_region,
         default_sms_sender=settings.default_sms_sender,

@@ -40,7 +40,7 @@ def job_parts(settings: JobReaderSettings) -> list[Part]:
     files = Files(
         store,
         Directory(pool),
-        Sealer(settings.keys()),
+        Sealer(settings.keys(), settings.sealed_form),
         Hasher(settings.key_of_hashes()),
         settings.default_region,
     )

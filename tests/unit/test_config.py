@@ -1,7 +1,10 @@
+from typing import get_args
+
 import pytest
 from cryptography.fernet import Fernet
 
 from octavo.config import DatabaseSettings, KafkaSettings, OpsSettings, SealingSettings, variable
+from octavo.crypto import SealedForm
 from octavo.loading import load
 from octavo.messaging.security import KafkaConnection
 from tests.certificates import Authority
@@ -46,6 +49,22 @@ def test_reads_secrets_from_mounted_files(environment, tmp_path):
     (settings,) = load(SealingSettings)
     assert settings.keys() == [key]
     assert settings.key_of_hashes() == b"k" * 40
+
+
+def test_seals_in_the_form_that_a_release_before_opens_unless_told_otherwise(environment, capsys):
+    environment.delenv("OCTAVO_SEALED_FORM", raising=False)
+    environment.setenv("OCTAVO_SEALING_KEYS", Fernet.generate_key().decode())
+    environment.setenv("OCTAVO_HASH_KEY", "k" * 32)
+    (settings,) = load(SealingSettings)
+    assert settings.sealed_form == "fernet"
+    for form in get_args(SealedForm):
+        environment.setenv("OCTAVO_SEALED_FORM", form)
+        (settings,) = load(SealingSettings)
+        assert settings.sealed_form == form
+    environment.setenv("OCTAVO_SEALED_FORM", "aes")
+    with pytest.raises(SystemExit):
+        load(SealingSettings)
+    assert "OCTAVO_SEALED_FORM: Input should be 'fernet' or 'aes-gcm'" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_is_reported_with_all_else(environment, tmp_path, capsys):

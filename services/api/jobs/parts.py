@@ -63,6 +63,6 @@ def job_service(
         view,
         watch,
         JobCancel(transactions),
-        JobReport(transactions, Sealer(settings.keys())),
+        JobReport(transactions, Sealer(settings.keys(), settings.sealed_form)),
     )
     return Served(job_service_pb2.DESCRIPTOR.services_by_name["JobService"], servicer), watch
