@@ -63,6 +63,8 @@ def common(instance: Instance, ports: Mapping[str, int]) -> dict[str, str]:
         "OCTAVO_ADDRESS": where["OCTAVO_ADDRESS"],
         "OCTAVO_REFLECTION": "true",
         "OCTAVO_SEALING_KEYS": secrets["sealing_keys"],
+        # Nothing of an older release runs here.
+        "OCTAVO_SEALED_FORM": "aes-gcm",
         "OCTAVO_HASH_KEY": secrets["hash_key"],
         "OCTAVO_ADMIN_KEY": secrets["admin_key"],
         "OCTAVO_MMG_URL": f"{where['SIMULATOR_URL']}/mmg",

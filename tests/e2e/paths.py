@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from os import urandom
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import grpc
@@ -19,13 +19,14 @@ from deploy.local.environment import SNS_TOPIC
 from deploy.local.simulator import sns
 from deploy.local.stack import Stack
 from octavo import topics
+from octavo.crypto import SealedForm, Sealer
 from octavo.domain.ids import uuid7
 from octavo.messaging.kafka import KafkaSink
 from octavo.topics import Outgoing
 from octavo.v1 import job_service_pb2 as jobs
 from octavo.v1 import notification_pb2 as common
 from octavo.v1 import notification_service_pb2 as pb
-from octavo.v1.messages_pb2 import NotificationMessage
+from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 from tests.e2e.callers import VALUES, Service
 from tests.e2e.canaries import ADDRESS, CODE, NAME, NUMBER, PLANTED, WORD
 from tests.e2e.places import records
@@ -133,10 +134,14 @@ UNSENT = common.NOTIFICATION_STATUS_CREATED
 
 def dead_letters(known: Mapping[str, str], service: Service, eventually: Eventually) -> None:
     """Records that can't be handled: garbage, what no key opens, what breaks the schema."""
-    stranger = Fernet(Fernet.generate_key()).encrypt(NAME.encode())
+    key, content = Fernet.generate_key().decode(), SealedContent(recipient=NAME)
+    strangers = {form: Sealer([key], form).seal(content) for form in get_args(SealedForm)}
     messages = [
         Outgoing(topics.DB_SMS.name, b"garbage", f"{PLANTED} is no message".encode()),
-        Outgoing(topics.SEND_SMS.name, b"unopenable", _message(service, stranger).SerializeToString()),
+        *(
+            Outgoing(topics.SEND_SMS.name, f"unopenable {form}".encode(), _message(service, one).SerializeToString())
+            for form, one in strangers.items()
+        ),
         Outgoing(topics.DB_EMAIL.name, b"short id", _message(service, b"", id=b"short").SerializeToString()),
         Outgoing(
             topics.DB_SMS.name, b"year 300000", _message(service, b"", created_at_micros=2**62).SerializeToString()

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
+from octavo.sealedforms import AesGcmForm
 from octavo.v1 import notification_pb2 as common
 from tests.e2e import paths, places, refusals
 from tests.e2e.callers import Api, Service
@@ -149,3 +150,9 @@ def test_postgres_holds_personal_data_only_sealed(told, known, canaries):
     columns = {place.partition(".")[2] for place, _ in pieces}
     assert columns >= {"sealed", "recipient_hash", "status_reason", "provider_reference", "problems", "message"}
     assert [found for place, data in pieces for found in sightings(wanted, place, data)] == []
+
+
+def test_what_every_process_sealed_has_the_form_of_the_stack(told, known):
+    sealed = [data for place, data in places.postgres(known["DATABASE_URL"]) if place.endswith(".sealed")]
+    # Of messages of the api and rows of files; without those that were erased.
+    assert {data[:1] for data in sealed if data != b"None"} == {AesGcmForm.mark}

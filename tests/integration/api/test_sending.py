@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from octavo.domain.ids import uuid7
+from octavo.sealedforms import AesGcmForm
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.notification_pb2 import TextList
@@ -71,6 +72,7 @@ def test_personal_data_is_sealed_where_it_is_stored(tenant, database):
     stored = repr(tuple(row)).encode() + bytes(row.sealed)
     for secret in (b"Grace", b"77-secret", b"7700900001"):
         assert secret not in stored
+    assert bytes(row.sealed)[:1] == AesGcmForm.mark
 
 
 def test_lists_and_conditions_of_a_template(tenant, new_template):

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from deploy.local.instance import ROOT
 from octavo.crypto import Sealer
 from octavo.domain.errors import Malformed
+from octavo.sealedforms import AesGcmForm, FernetForm
 from octavo.storage.errors import transaction
 from octavo.storage.reseal import FIRST, NOTIFICATIONS, reseal_all, reseal_batch
 from octavo.v1.messages_pb2 import SealedContent
@@ -88,6 +89,23 @@ def test_seals_everything_again_and_finds_nothing_to_do_the_second_time(stored, 
     assert opened(stored, OLD) == set()
     out, _ = command().communicate(timeout=60)
     assert f"notifications: done, {COUNT} read, 0 sealed again" in out
+
+
+def test_seals_again_in_the_form_that_is_configured_but_only_what_another_key_sealed(
+    stored, filled, command, monkeypatch
+):
+    monkeypatch.setenv("OCTAVO_SEALED_FORM", "aes-gcm")
+    before = Sealer([NEW])
+    (current,) = stored.persist(1, sealed=b"to be sealed")
+    stored.all("UPDATE notifications SET sealed = :sealed WHERE id = :id", id=current, sealed=content(before, current))
+    out, _ = command().communicate(timeout=60)
+    assert f"notifications: done, {COUNT + 1} read, {COUNT} sealed again" in out
+    assert opened(stored, NEW) == {*filled, current}
+    forms = "SELECT get_byte(sealed, 0) AS mark, count(*) AS rows FROM notifications GROUP BY 1"
+    assert {bytes([row.mark]): row.rows for row in stored.all(forms)} == {AesGcmForm.mark: COUNT, FernetForm.mark: 1}
+    monkeypatch.setenv("OCTAVO_SEALED_FORM", "fernet")
+    out, _ = command().communicate(timeout=60)
+    assert f"notifications: done, {COUNT + 1} read, 0 sealed again" in out
 
 
 def test_goes_on_after_it_was_killed(stored, filled, command):
