@@ -1,4 +1,4 @@
-"""The forms of what is sealed, told apart by their first byte (docs/adr/0030). Every form takes the same keys.
+"""The forms of what is sealed, told apart by their first byte (docs/adr/0031). Every form takes the same keys.
 
 A key is 32 bytes in URL-safe base64. The first one seals, all open.
 """
