@@ -100,12 +100,8 @@ def parse_phone(text: str, default_region: str = DEFAULT_REGION, *, field: str =
 @lru_cache(maxsize=1_024)
 def _parse_phone(text: str, default_region: str) -> PhoneNumber | Reason:
     dialled = _PUNCTUATION.sub("", text)
-    if any(character.isalpha() for character in dialled):
-        return Reason.RECIPIENT_LETTERS
-    if not dialled:
-        return Reason.MISSING_FIELD
     if not _DIALLED.fullmatch(dialled):
-        return Reason.RECIPIENT_NOT_A_NUMBER
+        return _not_dialled(dialled)
     if "(" not in text and (mobile := _mobile(dialled.replace("\uff0b", "+"), default_region)):
         return mobile
     try:
@@ -114,6 +110,13 @@ def _parse_phone(text: str, default_region: str) -> PhoneNumber | Reason:
     except phonenumbers.NumberParseException as error:
         return _UNPARSED.get(error.error_type, Reason.RECIPIENT_NOT_A_NUMBER)
     return _judge(number, default_region)
+
+
+def _not_dialled(text: str) -> Reason:
+    """Why nobody can dial a text, which is without punctuation."""
+    if any(character.isalpha() for character in text):
+        return Reason.RECIPIENT_LETTERS
+    return Reason.RECIPIENT_NOT_A_NUMBER if text else Reason.MISSING_FIELD
 
 
 _UNPARSED = {
@@ -132,7 +135,7 @@ _LENGTHS = {
 def _judge(number: phonenumbers.PhoneNumber, default_region: str) -> PhoneNumber | Reason:
     """The number if it can be texted, else why not."""
     code = number.country_code or 0
-    international = code != phonenumbers.country_code_for_region(default_region)
+    international = code != _code_of(default_region)
     if code == _UK and _UK_DRAMA.fullmatch(str(number.national_number)):
         return PhoneNumber(_e164(number), "GB", international)
     if code in _REFUSED_CODES:
@@ -150,7 +153,7 @@ def _mobile(dialled: str, default_region: str) -> PhoneNumber | None:
     phonenumbers tries every kind of number of every region that shares the code. It would come to the same: the main region is
     the first that it tries, and its mobiles are no other kind (a test compares the two).
     """
-    at_home = phonenumbers.country_code_for_region(default_region)
+    at_home = _code_of(default_region)
     if dialled.startswith("+"):
         candidates = [(int(dialled[1:end]), dialled[end:]) for end in (2, 3, 4) if dialled[1:end] and dialled[end:]]
     else:
@@ -187,6 +190,12 @@ def _mobiles_of(code: int) -> _Mobiles | None:
     return _Mobiles(
         region, re.compile(mobile.national_number_pattern), re.compile(dialled) if plain and dialled else None
     )
+
+
+@lru_cache(maxsize=1_024)
+def _code_of(region: str) -> int:
+    """Its calling code; 0 if there is no such region."""
+    return phonenumbers.country_code_for_region(region)
 
 
 def _wrong_length(number: phonenumbers.PhoneNumber) -> Reason:

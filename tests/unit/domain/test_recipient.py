@@ -32,6 +32,7 @@ from octavo.domain.recipient import test_outcome as outcome_of_test
         ("\u202a+44\u00a07700\u2011900123\u202c", "+447700900123", "GB", False),
         (" 07400 123456 ", "+447400123456", "GB", False),
         ("020 7946 0123", "+442079460123", "GB", False),
+        ("\uff0b44 7700 900123", "+447700900123", "GB", False),
         ("+1 212 555 0100", "+12125550100", "US", True),
         ("+49 171 1234567", "+491711234567", "DE", True),
         ("+33 6 12 34 56 78", "+33612345678", "FR", True),
@@ -60,6 +61,9 @@ def test_numbers_for_drama_are_accepted(tail):
         ("07700900003x4", Reason.RECIPIENT_LETTERS),
         ("tel:+447700900123", Reason.RECIPIENT_LETTERS),
         ("+1-800-FLOWERS", Reason.RECIPIENT_LETTERS),
+        ("07700\u0410900003", Reason.RECIPIENT_LETTERS),
+        ("#31#ABC", Reason.RECIPIENT_LETTERS),
+        ("\uff0b44x", Reason.RECIPIENT_LETTERS),
         ("07700900", Reason.RECIPIENT_TOO_SHORT),
         ("0740012345", Reason.RECIPIENT_TOO_SHORT),
         ("999", Reason.RECIPIENT_TOO_SHORT),
@@ -82,6 +86,9 @@ def test_numbers_for_drama_are_accepted(tail):
         ("++447700900123", Reason.RECIPIENT_NOT_A_NUMBER),
         ("#31#07400123456", Reason.RECIPIENT_NOT_A_NUMBER),
         ("07400123456; 07400123457", Reason.RECIPIENT_NOT_A_NUMBER),
+        ("\uff0b", Reason.RECIPIENT_NOT_A_NUMBER),
+        ("\u0660\u0667\u0667\u0660\u0660\u0669\u0660\u0660\u0661\u0662\u0663", Reason.RECIPIENT_NOT_A_NUMBER),
+        ("07400\uff11\uff12\uff13456", Reason.RECIPIENT_NOT_A_NUMBER),
     ],
 )
 def test_numbers_that_take_no_message_are_refused_with_the_reason(text, reason):
