@@ -1,11 +1,13 @@
 """Sealing of personal data, and the keyed hashes that find and compare what is sealed."""
 
-import hmac
 import os
 from collections.abc import Sequence
 from threading import Lock
 from typing import Literal
 from weakref import WeakSet
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from octavo.domain.errors import Malformed
 from octavo.domain.merge import Personalisation
@@ -123,8 +125,8 @@ class Hasher:
     def __init__(self, key: bytes) -> None:
         if len(key) < 32:  # noqa: PLR2004
             raise ValueError("the hash key needs at least 32 bytes")
-        # A copy of a keyed state costs half of a new one.
-        self._keyed = hmac.new(key, digestmod="sha256")
+        # A copy of a keyed state costs half of a new one, and half again of what a copy of hmac's does.
+        self._keyed = HMAC(key, SHA256())
 
     def recipient(self, service_id: bytes, normalised: str) -> bytes:
         """What a service's recipient is found by. The same person differs between services."""
@@ -136,7 +138,9 @@ class Hasher:
 
     def _hash(self, purpose: bytes, *parts: bytes) -> bytes:
         # Lengths go in, so that no two lists of parts read the same.
-        message = purpose + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        message = purpose
+        for part in parts:
+            message += len(part).to_bytes(4, "big") + part
         keyed = self._keyed.copy()
         keyed.update(message)
-        return keyed.digest()[:HASH_BYTES]
+        return keyed.finalize()[:HASH_BYTES]

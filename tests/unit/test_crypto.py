@@ -1,3 +1,4 @@
+import hmac
 import os
 from base64 import urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
@@ -207,6 +208,14 @@ def test_the_same_recipient_of_two_services_has_two_hashes():
     assert hasher.recipient(ID, "+447700900123") == hasher.recipient(ID, "+447700900123")
     assert hasher.recipient(ID, "+447700900123") != hasher.recipient(OTHER, "+447700900123")
     assert len(hasher.recipient(ID, "x")) == HASH_BYTES
+
+
+@given(key=st.binary(min_size=32, max_size=100), recipient=st.text())
+def test_hashes_are_those_of_hmac_with_the_lengths_of_the_parts(key, recipient):
+    hasher, written = Hasher(key), recipient.encode(errors="ignore")
+    message = b"recipient" + (16).to_bytes(4, "big") + ID + len(written).to_bytes(4, "big") + written
+    assert hasher.recipient(ID, written.decode()) == hmac.digest(key, message, "sha256")[:16]
+    assert hasher.content(b"sms", b"") == hmac.digest(key, b"content\0\0\0\3sms\0\0\0\0", "sha256")[:16]
 
 
 def test_parts_do_not_run_into_each_other():
