@@ -47,6 +47,7 @@ def read(text: str) -> PresentedKey | None:
     if len(key_id) != _HEX_OF_ID or not secret:
         return None
     try:
-        return PresentedKey(UUID(hex=key_id), secret)
+        # UUID(hex=...) looks for hyphens and braces first: there is no room for any.
+        return PresentedKey(UUID(int=int(key_id, 16)), secret)
     except ValueError:
         return None

@@ -108,6 +108,7 @@ LANES = (
     Lane("csv", NotificationType.SMS, BULK_SMS, SMS),
     Lane("csv", NotificationType.EMAIL, BULK_EMAIL, EMAIL),
 )
+_LANE_OF = {(lane.type, lane.origin == "csv"): lane for lane in LANES}
 
 
 def spreads(name: str) -> bool:
@@ -117,8 +118,7 @@ def spreads(name: str) -> bool:
 
 def lane_of(notification_type: NotificationType, *, in_job: bool) -> Lane:
     """The lane of a notification: the CSV lane for the row of a job, else the API lane."""
-    origin = "csv" if in_job else "api"
-    return next(lane for lane in LANES if lane.type is notification_type and lane.origin == origin)
+    return _LANE_OF[notification_type, in_job]
 
 
 def to(topic: Topic[M], message: M, headers: tuple[tuple[str, bytes], ...] = ()) -> Outgoing:

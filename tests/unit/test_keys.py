@@ -27,6 +27,8 @@ NO_KEYS = {
     "100 KB": "octavo_" + "x" * 100_000,
     "letters beyond ASCII": f"octavo_{ID.hex}_é",
     "an id with dashes": f"octavo_{ID}_secret",
+    "a short id in braces": "octavo_{" + ID.hex[:30] + "}_secret",
+    "an id with a minus": f"octavo_-{ID.hex[1:]}_secret",
 }
 
 
