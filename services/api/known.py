@@ -28,7 +28,10 @@ THREADS = 4
 
 
 class Known:
-    """What the directory knows. Used by one event loop."""
+    """What the directory knows. Used by one event loop.
+
+    What is young is told without a coroutine of its own: every call asks for four things.
+    """
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -38,31 +41,43 @@ class Known:
 
     async def service(self, service_id: UUID) -> Service | None:
         """A service; None if there is none. Raises Unavailable if that can't be told."""
-        found = await self.get(self._directory.services, service_id)
+        cache = self._directory.services
+        found = cache.fresh(service_id, AHEAD)
+        if found is None:
+            found = await self.get(cache, service_id)
         return None if isinstance(found, Nothing) else found
 
     async def key(self, key_id: UUID) -> ApiKey | None:
         """An API key, a revoked one too; None if there is none. Raises Unavailable if that can't be told."""
-        found = await self.get(self._directory.keys, key_id)
+        cache = self._directory.keys
+        found = cache.fresh(key_id, AHEAD)
+        if found is None:
+            found = await self.get(cache, key_id)
         return None if isinstance(found, Nothing) else found
 
     async def template(self, template_id: UUID) -> TemplateHead | None:
         """A template; None if there is none. Raises Unavailable if that can't be told."""
-        found = await self.get(self._directory.templates, template_id)
+        cache = self._directory.templates
+        found = cache.fresh(template_id, AHEAD)
+        if found is None:
+            found = await self.get(cache, template_id)
         return None if isinstance(found, Nothing) else found
 
     async def version(self, template_id: UUID, version: int) -> TemplateVersion:
         """A version of a template. Raises KeyError if there is none, Unavailable if that can't be told."""
-        return await self.get(self._directory.versions, (template_id, version))
+        cache, key = self._directory.versions, (template_id, version)
+        found = cache.fresh(key, AHEAD)
+        return await self.get(cache, key) if found is None else found
 
     async def get(self, cache: Cache[K, V], key: K) -> V:
         """A value of one of the caches.
 
         Raises KeyError if there is none, Unavailable if it is not known and can't be loaded in time.
         """
+        young = cache.fresh(key, AHEAD)
+        if young is not None:
+            return young
         entry = cache.aged(key)
-        if entry is not None and entry[0] <= cache.fresh_seconds * AHEAD:
-            return entry[1]
         loading = self._loading.get((id(cache), key)) or self._load(cache, key)
         if entry is None:
             loaded = await within(loading, FIRST_WAIT_SECONDS)
