@@ -7,8 +7,9 @@ A handler gets its request parsed and its caller from `services.api.serving.call
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -24,6 +25,7 @@ from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import Caller, CallerKind, enter
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 OF_STRANGERS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNAVAILABLE", "CANCELLED", "INTERNAL")
 """How calls end that are let in by nobody."""
@@ -62,7 +64,7 @@ class _Call:
         callers: frozenset[CallerKind],
     ) -> None:
         self._name = method.full_name
-        self._request: type[Message] = GetMessageClass(method.input_type)
+        self._parse: Callable[[bytes], Message] = partial(parse, GetMessageClass(method.input_type))
         self._nothing = GetMessageClass(method.output_type)()
         self._behaviour = behaviour
         self._authenticator = authenticator
@@ -84,17 +86,17 @@ class _Call:
 
     async def unary(self, data: bytes, context: Context) -> Message:
         """Answers a call, or says what is wrong."""
-        return await self._answered(lambda: parse(self._request, data), context)
+        return await self._answered(self._parse, data, context)
 
     async def gathered(self, parts: AsyncIterator[bytes], context: Context) -> Message:
         """Answers a stream of requests, or says what is wrong."""
-        return await self._answered(lambda: self._each(parts), context)
+        return await self._answered(self._each, parts, context)
 
     async def _each(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Message]:
         async for part in parts:
-            yield parse(self._request, part)
+            yield self._parse(part)
 
-    async def _answered(self, read: Callable[[], object], context: Context) -> Message:
+    async def _answered(self, read: Callable[[T], object], given: T, context: Context) -> Message:
         start = perf_counter()
         requests = None
         code = "CANCELLED"
@@ -103,7 +105,7 @@ class _Call:
             requests = self._requests[caller.kind]
             requests.started()
             self._admit(caller)
-            response: Message = await self._behaviour(read(), context)
+            response: Message = await self._behaviour(read(given), context)
         except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
             code = self._refuse(error, context)
             return self._nothing
@@ -124,7 +126,7 @@ class _Call:
             requests.started()
             self._admit(caller)
             # Closed at once when the client goes away, not when it is found as garbage.
-            async with aclosing(self._behaviour(parse(self._request, data), context)) as responses:
+            async with aclosing(self._behaviour(self._parse(data), context)) as responses:
                 async for response in responses:
                     yield response
             code = "OK"
