@@ -6,7 +6,7 @@ The eight lane topics are fixed; the first of a lane carries what is to be persi
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -19,8 +19,7 @@ M = TypeVar("M", bound=Message)
 DEAD_SUFFIX = ".dead"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to publish: what a handler returns instead of holding a producer."""
 
     topic: str

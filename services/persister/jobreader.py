@@ -6,7 +6,6 @@ acknowledgement, and then notes how far it is. A turn that is done again publish
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import random
 from threading import Event
@@ -179,7 +178,7 @@ class JobReader:
         # The key of these messages is the notification's id.
         ids = [message.key for message in messages]
         with traces.active.begun("accept", ids, datetime.now(UTC), {"octavo.job_id": str(job.id)}) as headers:
-            self._sink.publish([replace(message, headers=one) for message, one in zip(messages, headers, strict=True)])
+            self._sink.publish([message._replace(headers=one) for message, one in zip(messages, headers, strict=True)])
 
     @measured
     def _hand_over(self, job: OpenJob, turn: Turn) -> bool:

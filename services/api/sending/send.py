@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -131,7 +130,7 @@ class Sending:
         ids, caller = [made.id.bytes for made in accepted], current().traceparent
         with on.begun("accept", ids, now, {"octavo.service_id": str(service.id)}, caller=caller) as headers:
             await self._publisher.publish(
-                [replace(made.outgoing, headers=one) for made, one in zip(accepted, headers, strict=True)]
+                [made.outgoing._replace(headers=one) for made, one in zip(accepted, headers, strict=True)]
             )
 
 

@@ -1,8 +1,8 @@
 """Who is calling: known once a call is authenticated, and there for everything below it."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from octavo.domain.errors import Forbidden, Reason
 from octavo.storage.directory import ApiKey, Service
@@ -17,8 +17,7 @@ class CallerKind(StrEnum):
     """Not authenticated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An authenticated caller: a service with one of its keys, or the platform team, which has neither."""
 
     kind: CallerKind
