@@ -5,6 +5,7 @@ Each is asked for many at once. While PostgreSQL is away, what is known goes on 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,7 @@ class TemplateHead:
     archived: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TemplateVersion:
     """One version of a template, parsed. It never changes."""
 
@@ -78,6 +79,11 @@ class TemplateVersion:
     version: int
     subject: Template | None
     content: Template
+
+    @cached_property
+    def written_id(self) -> str:
+        """The template's id as each answer tells it: written once."""
+        return str(self.template_id)
 
 
 class Nothing:

@@ -4,10 +4,10 @@ It asks nobody anything: what it needs of the world (service, template, time, ra
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 from octavo.crypto import Hasher, Sealer
@@ -18,7 +18,7 @@ from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MOST_PERSON
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import PhoneNumber, Recipient, normalised, parse_email, parse_phone
 from octavo.domain.template import Value, render_sms, render_subject, render_text
-from octavo.domain.text import check_text
+from octavo.domain.text import check_text, is_storable
 from octavo.storage.columns import ENCODING, KEY_TYPE, TYPE, micros
 from octavo.storage.directory import Service, TemplateHead, TemplateVersion
 from octavo.topics import Outgoing, lane_of, to
@@ -31,8 +31,7 @@ SendRequest = pb.SendSmsRequest | pb.SendEmailRequest
 SendResponse = pb.SendSmsResponse | pb.SendEmailResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A request, read: all that can be checked without knowing the template."""
 
     request: SendRequest
@@ -47,8 +46,7 @@ class Wish:
     send_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What is published, and what is answered once it is."""
 
     id: UUID
@@ -108,14 +106,15 @@ class Acceptance:
         now: datetime,
     ) -> Accepted:
         """The message and the answer. Raises Invalid if the template and the personalisation make no text to send."""
+        notification_id = wish.id.bytes
         message = NotificationMessage(
-            id=wish.id.bytes,
+            id=notification_id,
             service_id=service.id.bytes,
             type=TYPE[wish.type],
             template_id=head.id.bytes,
             template_version=version.version,
             key_type=KEY_TYPE[key_type],
-            sealed=self._seal(wish),
+            sealed=self._seal(wish, notification_id),
             recipient_hash=wish.recipient_hash,
             content_hash=wish.content_hash,
             reference=wish.request.reference,
@@ -132,14 +131,15 @@ class Acceptance:
         topic = lane_of(wish.type, in_job=False).persist
         return Accepted(wish.id, wish.type, wish.content_hash, to(topic, message), response)
 
-    def _seal(self, wish: Wish) -> bytes:
+    def _seal(self, wish: Wish, notification_id: bytes) -> bytes:
         recipient = wish.recipient.e164 if isinstance(wish.recipient, PhoneNumber) else wish.recipient.address
-        content = SealedContent(
-            notification_id=wish.id.bytes,
-            recipient=recipient,
-            personalisation=wish.request.personalisation,
-            personalisation_lists=wish.request.personalisation_lists,
-        )
+        content = SealedContent(notification_id=notification_id, recipient=recipient)
+        # One by one: to copy the request's maps takes four times as long.
+        for name, value in wish.personalisation.items():
+            if isinstance(value, str):
+                content.personalisation[name] = value
+            else:
+                content.personalisation_lists[name].values.extend(value)
         return self._sealer.seal(content)
 
 
@@ -164,7 +164,7 @@ def answer(wish: Wish, service: Service, version: TemplateVersion) -> SendRespon
         return pb.SendSmsResponse(
             id=str(wish.id),
             body=body,
-            template_id=str(version.template_id),
+            template_id=version.written_id,
             template_version=version.version,
             reference=wish.request.reference,
             parts=size.parts,
@@ -175,7 +175,7 @@ def answer(wish: Wish, service: Service, version: TemplateVersion) -> SendRespon
         id=str(wish.id),
         body=render_text(version.content, wish.personalisation),
         subject=render_subject(version.subject, wish.personalisation) if version.subject else "",
-        template_id=str(version.template_id),
+        template_id=version.written_id,
         template_version=version.version,
         reference=wish.request.reference,
         send_at=written_time(wish.send_at),
@@ -189,22 +189,27 @@ def _template_id(text: str) -> UUID:
 
 def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[str, Value]:
     """The values by name. Raises Invalid that names a value which can't be stored, or their sum if it is too long."""
-    given: dict[str, Value] = dict(request.personalisation)
-    size = 0
-    for name, value in request.personalisation.items():
-        size += len(name) + len(value)
-        check_text("personalisation", name)
-        check_text(f"personalisation[{name}]", value)
-    for name, values in request.personalisation_lists.items():
+    # The names are asked for their values: what a map's items() gives is made in Python, and takes longer.
+    texts = {name: request.personalisation[name] for name in request.personalisation}
+    together = "".join([*texts, *texts.values()])
+    if not is_storable(together):
+        # One of them is at fault: only then is it worth while to look at each.
+        for name, value in texts.items():
+            check_text("personalisation", name)
+            check_text(f"personalisation[{name}]", value)
+    given: dict[str, Value] = {**texts}
+    size = len(together)
+    for name in request.personalisation_lists:
+        values = list(request.personalisation_lists[name].values)
         check_text("personalisation_lists", name)
-        for value in values.values:
+        for value in values:
             check_text(f"personalisation_lists[{name}]", value)
         if name in given:
             raise Invalid.of(
                 f"personalisation_lists[{name}]", Reason.INVALID_ARGUMENT, "the name has a single value, too"
             )
-        given[name] = list(values.values)
-        size += len(name) + sum(map(len, values.values))
+        given[name] = values
+        size += len(name) + sum(map(len, values))
     # A character may take four bytes: only what may be too long is measured exactly.
     if size * 4 > MOST_PERSONALISATION and request.ByteSize() > MOST_PERSONALISATION:
         raise Invalid.of(
