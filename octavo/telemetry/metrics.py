@@ -5,7 +5,9 @@ Only gRPC's own three have the names that the ecosystem's dashboards look for, b
 Label values come from the code, never from a client.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
+
+from octavo.telemetry.instruments import Counter, Histogram
 
 # From 5 ms to 10 min, for the way from acceptance to the provider.
 TO_PROVIDER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)

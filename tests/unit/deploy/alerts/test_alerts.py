@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
 from octavo.telemetry import metrics
+from octavo.telemetry.instruments import Counter, Histogram
 
 ROOT = Path(__file__).parents[4]
 RULES = ROOT / "deploy/alerts/rules.yaml"
