@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from benchmarks.processes import free_port, running, wait_until
 from deploy.local.probes import http_ok
 from deploy.local.stack import Stack
-from octavo.crypto import Hasher, Sealer
+from octavo.crypto import Hasher, SealedForm, Sealer
 from octavo.domain.ids import uuid7
 from octavo.storage.columns import micros
 from octavo.topics import Outgoing, Topic, to
@@ -49,7 +49,11 @@ def accepted_emails(known: Mapping[str, str], environment: Mapping[str, str], co
 def _accepted(
     known: Mapping[str, str], environment: Mapping[str, str], template: str, recipient: str, number: int
 ) -> NotificationMessage:
-    sealer, hasher = _keys(environment["OCTAVO_SEALING_KEYS"], environment["OCTAVO_HASH_KEY"])
+    sealer, hasher = _keys(
+        environment["OCTAVO_SEALING_KEYS"],
+        cast("SealedForm", environment["OCTAVO_SEALED_FORM"]),
+        environment["OCTAVO_HASH_KEY"],
+    )
     now, service_id = datetime.now(UTC), UUID(known["OCTAVO_SERVICE_ID"]).bytes
     notification_id = uuid7(now, os.urandom(10)).bytes
     content = SealedContent(
@@ -72,8 +76,8 @@ def _accepted(
 
 
 @lru_cache
-def _keys(sealing: str, hashing: str) -> tuple[Sealer, Hasher]:
-    return Sealer(sealing.split(",")), Hasher(hashing.encode())
+def _keys(sealing: str, form: SealedForm, hashing: str) -> tuple[Sealer, Hasher]:
+    return Sealer(sealing.split(","), form), Hasher(hashing.encode())
 
 
 def publish(bootstrap: str, topic: Topic[Any], messages: Sequence[Any]) -> None:
