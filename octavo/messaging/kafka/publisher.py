@@ -55,7 +55,7 @@ class _Waiting:
         self.size = size
         self.left = len(messages)
         self.departed = 0
-        self.error: str | None = None
+        self.error: Unavailable | None = None
         self.since = monotonic()
         self.producer: Any = None
 
@@ -191,7 +191,7 @@ class KafkaPublisher:
         """Fails what was not handed over as a whole: once what is on its way is settled."""
         missing = len(waiting.messages) - waiting.departed
         if missing:
-            waiting.error = why
+            waiting.error = _not_acknowledged(why) if waiting.departed else _not_sent(why)
             waiting.left -= missing
             self._messages -= missing
             if not waiting.left:
@@ -234,7 +234,7 @@ class KafkaPublisher:
         waiting.left -= 1
         self._messages -= 1
         if why is not None:
-            waiting.error = why
+            waiting.error = _not_acknowledged(why)
             self._keeper.renew(waiting.producer, why)
         if not waiting.left:
             self._end(waiting)
@@ -247,7 +247,7 @@ class KafkaPublisher:
         if waiting.error is None:
             waiting.future.set_result(None)
         else:
-            waiting.future.set_exception(_failed(waiting.error, certainly_not=not waiting.departed))
+            waiting.future.set_exception(waiting.error)
 
     async def _give_up_the_old(self) -> None:
         while True:
@@ -255,12 +255,14 @@ class KafkaPublisher:
             oldest = monotonic() - _PATIENCE_SECONDS
             for waiting in [waiting for waiting in self._in_flight if waiting.since < oldest]:
                 self._messages -= waiting.left
-                waiting.error = "no answer"
+                waiting.error = _not_acknowledged("no answer")
                 self._end(waiting)
                 self._keeper.renew(waiting.producer, "it settles nothing")
 
 
-def _failed(why: str, *, certainly_not: bool) -> Unavailable:
-    if certainly_not:
-        return NotSent(f"not sent: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
+def _not_sent(why: str) -> NotSent:
+    return NotSent(f"not sent: {why}", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
+
+
+def _not_acknowledged(why: str) -> Unavailable:
     return Unavailable(f"not acknowledged: {why}", reason=Reason.NOT_ACKNOWLEDGED, retry_after=RETRY_AFTER)

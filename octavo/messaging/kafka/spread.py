@@ -1,4 +1,4 @@
-"""Which partition a batch goes to, for the topics whose records may go to any."""
+"""Where messages go, and the shipments that they make."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -43,11 +43,12 @@ class Spread:
 
     def _place(self, producer: Any, message: Outgoing) -> TopicPartition:
         """Where a message goes: where all of its topic go in this turn, or where its key says."""
-        partitions = sorted(producer.partitions_for(message.topic))
-        if spreads(message.topic):
-            at = TopicPartition(message.topic, partitions[self._turn % len(partitions)])
-            self._chosen[message.topic] = at
-            return at
-        key = message.key
-        number = producer._partition(message.topic, None, key, None, key, None)  # noqa: SLF001 - there is no public way
-        return TopicPartition(message.topic, number)
+        # Waits for what is not known yet, for both.
+        known = producer.partitions_for(message.topic)
+        if not spreads(message.topic):
+            key = message.key
+            number = producer._partition(message.topic, None, key, None, key, None)  # noqa: SLF001 - there is no public way
+            return TopicPartition(message.topic, number)
+        partitions = sorted(known)
+        at = self._chosen[message.topic] = TopicPartition(message.topic, partitions[self._turn % len(partitions)])
+        return at
