@@ -12,7 +12,7 @@ from octavo.v1.notification_pb2 import (
     TextList,
 )
 
-NOBODY = str(uuid4())
+NOBODY = "2d9f1c70-5a1e-4a3b-9c55-6f0e8d7b4a11"
 SMS = {"type": NOTIFICATION_TYPE_SMS, "name": "Code", "body": "Hello ((name)), your code is ((code))."}
 EMAIL = {
     "type": NOTIFICATION_TYPE_EMAIL,

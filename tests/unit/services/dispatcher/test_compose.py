@@ -133,9 +133,9 @@ def test_what_misses_a_value_or_has_no_number_is_rejected():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"id": uuid4().bytes},
-        {"service_id": uuid4().bytes},
-        {"template_id": uuid4().bytes},
+        {"id": b"of another one: "},
+        {"service_id": b"of another one: "},
+        {"template_id": b"of another one: "},
         {"template_version": 4},
         {"sealed": b"not sealed"},
         {"sealed": b""},
