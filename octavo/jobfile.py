@@ -4,11 +4,11 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from octavo.domain.csvfile import EncodingDetector, detect_delimiter, read_rows
+from octavo.domain.csvfile import LONGEST_ROW, EncodingDetector, detect_delimiter, read_rows
 from octavo.domain.errors import Invalid, Reason
 
-LONGEST_LINE = 2_000_000
-"""Characters of a line. A row may have several; without any, a whole file would be one."""
+LONGEST_LINE = LONGEST_ROW
+"""Characters of a line. Without a line end, a whole file would be one."""
 _BUFFER = 64 * 1024
 
 

@@ -13,6 +13,8 @@ from octavo.domain.text import is_storable
 
 MAX_CELL = 100_000
 """Characters of a cell. The csv module itself stops at 131,072, which bounds what an unclosed quote swallows."""
+LONGEST_ROW = 2_000_000
+"""Characters of a row, with all of its lines: as many cells as that takes are held at once."""
 MAX_NAME = 200
 """Characters of a column's name that a problem tells."""
 
@@ -79,7 +81,7 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]
     """The cells of each row, the header first. Lines keep their line ends, as csv.reader wants them.
 
     Raises Invalid with FILE_UNREADABLE, naming row and column, at an unclosed quote, text after a quote, or an endless cell;
-    and naming the row for bytes that its encoding does not know.
+    and naming the row for bytes that its encoding does not know, or for a row that is too long.
     """
     unread: list[str] = []
     reader = csv.reader(_noted(lines, unread), delimiter=delimiter, strict=True)
@@ -92,7 +94,7 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]
             return
         except csv.Error as error:
             column = _column_at_fault("".join(unread), delimiter)
-            name = header[column][:MAX_NAME] if column < len(header) else str(column + 1)
+            name = _told(header[column]) if column < len(header) else str(column + 1)
             place = f"row {row}" if row else "the header"
             description = f"{place}, column {name}, can't be read as CSV (line {reader.line_num}): {error}"
             field = f"row[{row}].column[{name}]" if row else f"column[{name}]"
@@ -100,14 +102,26 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]
         except UnicodeError:
             description = f"the file's encoding can't be read in or soon after row {row}, line {reader.line_num}"
             raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
+        except _TooLongError:
+            description = f"row {row} is longer than {LONGEST_ROW:,} characters (line {reader.line_num})"
+            raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
         unread.clear()
         header = header or cells
         yield cells
         row += 1
 
 
+class _TooLongError(Exception):
+    """The lines of one row are longer than a row may be."""
+
+
 def _noted(lines: Iterable[str], unread: list[str]) -> Iterator[str]:
+    length = 0
     for line in lines:
+        # Emptied by whoever reads, once a row is whole.
+        length = length + len(line) if unread else len(line)
+        if length > LONGEST_ROW:
+            raise _TooLongError
         unread.append(line)
         yield line
 

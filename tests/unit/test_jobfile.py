@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from octavo.domain.csvfile import LONGEST_ROW
 from octavo.domain.errors import FailedPrecondition, Invalid, Reason
 from octavo.jobfile import LONGEST_LINE, encoding_of, open_sheet
 
@@ -59,6 +60,30 @@ def test_a_line_that_never_ends_is_refused():
     with pytest.raises(Invalid) as caught:
         list(sheet(b"a,b\n" + b"x," * LONGEST_LINE).rows)
     assert "line 2" in caught.value.message
+
+
+def test_a_row_of_lines_without_an_end_is_refused():
+    cells = b'"aa\n",'
+    begin = b"name,phone number\nAnn,07700900001\n"
+    opened = sheet(begin + cells * (LONGEST_ROW // len(cells)) + b"x,x,x,x\nBob,07700900002\n")
+    assert next(opened.rows) == (1, ["Ann", "07700900001"])
+    with pytest.raises(Invalid) as caught:
+        next(opened.rows)
+    assert caught.value.reason is Reason.FILE_UNREADABLE
+    assert [violation.field for violation in caught.value.violations] == ["row[2]"]
+
+
+def test_rows_together_may_be_longer_than_one_may_be():
+    row = b'"' + b"a\n" * 30_000 + b'",07700900001\n'
+    opened = sheet(b"name,phone number\n" + row * 40)
+    assert len(list(opened.rows)) == 40
+
+
+def test_a_column_whose_name_can_not_be_told_is_told_without_what_can_not():
+    opened = sheet(b'phone number,na\x81me\n07700900001,"unclosed\n')
+    with pytest.raises(Invalid) as caught:
+        list(opened.rows)
+    assert [violation.field for violation in caught.value.violations] == ["row[1].column[name]"]
 
 
 def test_an_error_of_the_store_comes_through_as_it_is():

@@ -73,11 +73,16 @@ def _answer(code: grpc.StatusCode, message: str, packed: list[Message]) -> Answe
 
 
 def _message(error: errors.OctavoError) -> str:
-    text = str(getattr(error, "message", ""))
+    text = _writable(str(getattr(error, "message", "")))
     written = text.encode()
     if len(written) <= _MOST_MESSAGE:
         return text
     return written[: _MOST_MESSAGE - 3].decode(errors="ignore") + "…"
+
+
+def _writable(text: str) -> str:
+    """The text, with ? for halves of surrogate pairs, which nothing can carry: names of columns may hold some."""
+    return text.encode(errors="replace").decode()
 
 
 def _details(error: errors.OctavoError) -> Iterable[Message]:
@@ -89,7 +94,7 @@ def _details(error: errors.OctavoError) -> Iterable[Message]:
         return
     metadata = dict(error.metadata)
     if error.field:
-        metadata["field"] = error.field[:_MOST_NAME]
+        metadata["field"] = _writable(error.field[:_MOST_NAME])
     yield _info(error.reason, metadata)
     if isinstance(error, errors.Invalid):
         yield _bad_request(error.violations)
@@ -116,8 +121,8 @@ def _bad_request(violations: Iterable[errors.Violation]) -> Message:
     request = details.BadRequest()
     size = 0
     for violation in violations:
-        field = violation.field[:_MOST_NAME]
-        description = violation.description[:_MOST_NAME]
+        field = _writable(violation.field[:_MOST_NAME])
+        description = _writable(violation.description[:_MOST_NAME])
         size += len(field.encode()) + len(description.encode()) + len(violation.reason) + 12
         if size > _MOST_DETAILS:
             break

@@ -45,6 +45,12 @@ def test_an_invalid_call_names_each_field():
     assert named == [("a", "MISSING_FIELD"), ("b[x]", "INVALID_TEXT")]
 
 
+def test_names_that_nothing_can_carry_are_told_as_far_as_they_can_be():
+    made = answer(errors.Invalid.of("column[na\udc81me]", Reason.FILE_UNREADABLE, "column na\udc81me can't be read"))
+    assert made.message == "column na?me can't be read"
+    assert [one.field for one in unpacked(made.status)["BadRequest"].field_violations] == ["column[na?me]"]
+
+
 def test_a_limit_says_which_and_until_when():
     error = errors.LimitExceeded(
         Reason.DAILY_LIMIT_EXCEEDED, "used up", subject="services/1/sms", limit=7, retry_after=timedelta(seconds=90)
