@@ -28,6 +28,7 @@ _FORM = "application/x-www-form-urlencoded"
 _LONGEST_SECONDS = int(LONGEST_WAIT.total_seconds())
 
 OK = 200
+_SUCCESS = range(200, 300)
 TOO_MANY_REQUESTS = 429
 GATEWAY_FAILED = frozenset({502, 504})
 """A gateway had passed the request on, and got no answer in time or none that it could read."""
@@ -111,9 +112,10 @@ def refusal(answer: Answer) -> Temporary | Uncertain:
     """A refusal that another try may get over: too many requests, the provider's failure, or a wrong set-up of ours.
 
     Wrong credentials are among them: five hours of retries are time to correct them, and nothing is lost meanwhile. What a
-    gateway says of the provider behind it is not: it had passed the message on, and the provider may have taken it.
+    gateway says of the provider behind it is not: it had passed the message on, and the provider may have taken it. Nor is a
+    success of a kind that the provider does not document.
     """
-    if answer.status in GATEWAY_FAILED:
+    if answer.status in GATEWAY_FAILED or answer.status in _SUCCESS:
         return Uncertain(f"http {answer.status}")
     return Temporary(f"http {answer.status}", answer.retry_after)
 

@@ -167,7 +167,6 @@ def advance_job(
 
     False if the job was cancelled, or is another reader's by now.
     """
-    add_problems(connection, job.id, problems)
     values = {
         "id": job.id,
         "token": job.token,
@@ -176,7 +175,11 @@ def advance_job(
         "refused": progress.refused,
         "lease": lease,
     }
-    return connection.execute(_ADVANCE, values).scalar() == "reading"
+    status = connection.execute(_ADVANCE, values).scalar()
+    if status is not None:
+        # What is another reader's by now, that one tells of.
+        add_problems(connection, job.id, problems)
+    return status == "reading"
 
 
 @measured

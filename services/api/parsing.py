@@ -12,6 +12,8 @@ M = TypeVar("M", bound=Message)
 
 _DEEPEST = 16
 _LONGEST_VARINT = 10
+_MOST_FIELDS = 20_000
+"""Fields that are looked at for the one at fault: it is done in Python, and all other calls wait."""
 
 
 def parse(kind: type[M], data: bytes) -> M:
@@ -19,25 +21,25 @@ def parse(kind: type[M], data: bytes) -> M:
     try:
         return kind.FromString(data)
     except DecodeError:
-        field = _not_utf8(kind.DESCRIPTOR, memoryview(data), _DEEPEST)
+        field = _not_utf8(kind.DESCRIPTOR, memoryview(data), _DEEPEST, iter(range(_MOST_FIELDS)))
         if field is None:
             raise Invalid.of("request", Reason.INVALID_ARGUMENT, "the request can't be decoded") from None
         raise Invalid.of(field, Reason.INVALID_TEXT, f"{field} is not UTF-8") from None
 
 
-def _not_utf8(descriptor: Any, data: memoryview, depth: int) -> str | None:
-    """The path of the first text that is not UTF-8; None if there is none, or if the data end early."""
+def _not_utf8(descriptor: Any, data: memoryview, depth: int, budget: Iterator[int]) -> str | None:
+    """The path of the first text that is not UTF-8; None if there is none, if the data end early, or the budget."""
     if depth == 0:
         return None
     try:
-        for number, value in _fields(data):
+        for number, value in _fields(data, budget):
             field = descriptor.fields_by_number.get(number)
             if field is None:
                 continue
             if field.type == FieldDescriptor.TYPE_STRING and not _is_utf8(value):
                 return str(field.name)
             if field.type == FieldDescriptor.TYPE_MESSAGE:
-                inner = _not_utf8(field.message_type, value, depth - 1)
+                inner = _not_utf8(field.message_type, value, depth - 1, budget)
                 if inner is not None:
                     entry = field.message_type.GetOptions().map_entry
                     return str(field.name) if entry else f"{field.name}.{inner}"
@@ -46,10 +48,13 @@ def _not_utf8(descriptor: Any, data: memoryview, depth: int) -> str | None:
     return None
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields that have a length, as they lie on the wire. Raises IndexError or ValueError at nonsense."""
+def _fields(data: memoryview, budget: Iterator[int]) -> Iterator[tuple[int, memoryview]]:
+    """The fields that have a length, as they lie on the wire, while the budget lasts.
+
+    Raises IndexError or ValueError at nonsense.
+    """
     at = 0
-    while at < len(data):
+    while at < len(data) and next(budget, None) is not None:
         tag, at = _varint(data, at)
         match tag & 7:
             case 0:

@@ -68,6 +68,7 @@ SITUATIONS: dict[str, Callable[..., Awaitable[Outcome]]] = {
     "refuses the recipient": lambda bench: answered(bench, answers(bench.dialect.refuses_the_recipient)),
     "refuses the request": lambda bench: answered(bench, answers(bench.dialect.refuses_the_request)),
     "refuses our credentials": lambda bench: answered(bench, answers(bench.dialect.refuses_our_credentials)),
+    "answers 202": by_status(202),
     "answers 429": by_status(429),
     "answers 500": by_status(500),
     "answers 502": by_status(502),

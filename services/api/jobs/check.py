@@ -15,6 +15,8 @@ MOST_RECORDS = 1_048_576
 """Rows with the empty ones: as many as a spreadsheet has, all of which some programs export."""
 MOST_PROBLEMS = 50
 """Problems told of one row."""
+MOST_PROBLEMS_IN_ALL = 20_000
+"""Problems told of a file; once there are so many, each further row tells its first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def check_file(
     recipient_column = reader.columns.names[reader.columns.recipient]
     total = 0
     problems: list[tuple[RowProblem, ...]] = []
+    told = 0
     for row, cells in sheet.rows:
         found = reader.read(row, cells)
         if found is not None:
@@ -60,7 +63,8 @@ def check_file(
             if not admits(found.recipient):
                 problems.append((RowProblem(row, recipient_column, Reason.RECIPIENT_NOT_ALLOWED),))
         elif found:
-            problems.append(found[:MOST_PROBLEMS])
+            problems.append(found[: MOST_PROBLEMS if told < MOST_PROBLEMS_IN_ALL else 1])
+            told += len(problems[-1])
     if not total:
         raise Invalid.of("file", Reason.FILE_EMPTY, "the file has no row below its header")
     return Checked(encoding, total, problems)

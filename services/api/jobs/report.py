@@ -20,6 +20,8 @@ from services.api.transactions import Transactions
 
 PAGE = 500
 """Rows at once: opening what is sealed holds the interpreter for some milliseconds."""
+PIECE_BYTES = 1024 * 1024
+"""Bytes sent at once: clients refuse what is longer than 4 MiB."""
 HEADER = ("row", "recipient", "status", "reason", "column", "id", "sent at", "completed at")
 REFUSED = "refused"
 _LAST_ROW = 2**31 - 1
@@ -44,8 +46,8 @@ class JobReport:
             page = _Page(self._sealer, service, wanted, last, done)
             piece = await self._transactions.run(page.read)
             last, done, more = page.last, page.done, page.more
-            if piece:
-                yield piece
+            for start in range(0, len(piece), PIECE_BYTES):
+                yield piece[start : start + PIECE_BYTES]
 
 
 class _Page:

@@ -189,6 +189,11 @@ def _template_id(text: str) -> UUID:
 
 def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[str, Value]:
     """The values by name. Raises Invalid that names a value which can't be stored, or their sum if it is too long."""
+    # First, as it is what bounds all that follows.
+    if request.ByteSize() > MOST_PERSONALISATION:
+        raise Invalid.of(
+            "personalisation", Reason.CONTENT_TOO_LONG, f"personalisation is longer than {MOST_PERSONALISATION:,} bytes"
+        )
     # The names are asked for their values: what a map's items() gives is made in Python, and takes longer.
     texts = {name: request.personalisation[name] for name in request.personalisation}
     together = "".join([*texts, *texts.values()])
@@ -198,23 +203,15 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
             check_text("personalisation", name)
             check_text(f"personalisation[{name}]", value)
     given: dict[str, Value] = {**texts}
-    size = len(together)
     for name in request.personalisation_lists:
         values = list(request.personalisation_lists[name].values)
         check_text("personalisation_lists", name)
-        for value in values:
-            check_text(f"personalisation_lists[{name}]", value)
+        check_text(f"personalisation_lists[{name}]", "".join(values))
         if name in given:
             raise Invalid.of(
                 f"personalisation_lists[{name}]", Reason.INVALID_ARGUMENT, "the name has a single value, too"
             )
         given[name] = values
-        size += len(name) + sum(map(len, values))
-    # A character may take four bytes: only what may be too long is measured exactly.
-    if size * 4 > MOST_PERSONALISATION and request.ByteSize() > MOST_PERSONALISATION:
-        raise Invalid.of(
-            "personalisation", Reason.CONTENT_TOO_LONG, f"personalisation is longer than {MOST_PERSONALISATION:,} bytes"
-        )
     return given
 
 

@@ -61,8 +61,9 @@ class Batches:
             for place, item in enumerate(request.items):
                 if place % AT_ONCE == AT_ONCE - 1:
                     await asyncio.sleep(0)
-                outcomes.append(await self._judge(item, batch))
-                answered += _size(outcomes[-1])
+                outcome, size = await self._judge(item, batch)
+                outcomes.append(outcome)
+                answered += size
                 _check_length(answered)
             await self._charge(outcomes, batch)
             accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
@@ -77,15 +78,17 @@ class Batches:
             self._sending.repeats.succeed(made)
         return pb.SendBatchResponse(results=[await _result(outcome) for outcome in outcomes])
 
-    async def _judge(self, item: pb.BatchItem, batch: _Batch) -> Outcome:
+    async def _judge(self, item: pb.BatchItem, batch: _Batch) -> tuple[Outcome, int]:
+        """What becomes of an item, and how many bytes its answer takes: the same, whoever makes it."""
         try:
             request = _message(item)
             made = await self._sending.make(request, batch.service, batch.key, batch.now)
             if not isinstance(made, Accepted):
-                return made
-            return self._sending.begin(made, request) or made
+                return made, made.ByteSize()
+            return self._sending.begin(made, request) or made, made.response.ByteSize()
         except OctavoError as error:
-            return errors.answer(error).status
+            status = errors.answer(error).status
+            return status, status.ByteSize()
 
     async def _charge(self, outcomes: list[Outcome], batch: _Batch) -> None:
         """Charges what is accepted; what is too much becomes an error in its place."""
@@ -147,12 +150,6 @@ async def _result(outcome: Outcome) -> pb.BatchResult:
     if isinstance(outcome, pb.SendEmailResponse):
         return pb.BatchResult(email=outcome)
     return pb.BatchResult(error=outcome)
-
-
-def _size(outcome: Outcome) -> int:
-    if isinstance(outcome, asyncio.Future):
-        return 0
-    return (outcome.response if isinstance(outcome, Accepted) else outcome).ByteSize()
 
 
 def _check_length(answered: int) -> None:

@@ -56,6 +56,14 @@ def test_an_item_is_refused_as_the_single_call_is(tenant):
     assert error(result) == refused(lambda: tenant.call("SendSms", bad))
 
 
+def test_what_an_item_repeats_counts_for_the_answers_length_too(tenant, new_template):
+    template = new_template(tenant, "x" * 1_500_000, "Long")
+    item = email(tenant, template_id=template, request_id=request_id())
+    answer = refused(lambda: send(tenant, *[item] * 4))
+    assert answer.fields == {"items": "CONTENT_TOO_LONG"}
+    assert [result.WhichOneof("result") for result in send(tenant, *[item] * 2)] == ["email", "email"]
+
+
 def test_five_hundred_are_taken_and_no_more(new_tenant, database):
     tenant = new_tenant()
     items = [sms(tenant, reference=str(index)) for index in range(500)]

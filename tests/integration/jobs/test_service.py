@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -305,6 +306,21 @@ def test_a_job_for_later_waits_row_by_row_and_can_be_withdrawn(team):
     job = team.create(people(3), send_at=stamp(timedelta(hours=1)))
     assert counts(persisted(team, job, 3)) == {"scheduled": 3}
     assert counts(team.cancel(job)) == {"cancelled": 3}
+
+
+def test_no_piece_of_a_report_is_longer_than_a_client_takes(team, job_database):
+    job = team.create(people(1))
+    persisted(team, job, 1)
+    job_database(
+        "INSERT INTO job_problems (job_id, row_number, problems) SELECT :id, number, CAST(:problems AS jsonb) "
+        "FROM generate_series(2, 601) number",
+        id=UUID(job.id),
+        problems=json.dumps([["x" * 200, "MISSING_PERSONALISATION"]] * 50),
+    )
+    pieces = [one.chunk for one in team.call("DownloadReport", pb.DownloadReportRequest(id=job.id))]
+    assert sum(map(len, pieces)) > 4 * 1024 * 1024
+    assert max(map(len, pieces)) <= 1024 * 1024
+    assert len(list(csv.DictReader(io.StringIO(b"".join(pieces).decode("utf-8-sig"))))) == 601
 
 
 def test_the_report_has_every_row_and_no_formula(team, job_database):

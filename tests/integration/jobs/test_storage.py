@@ -88,9 +88,12 @@ def test_a_claimed_job_is_nobody_elses_until_its_lease_ends(jobs):
     assert claim(jobs) == []
     # The first reader wakes up again: what it says is not heard.
     assert not advance(jobs, mine, 3, 2, 1)
+    assert not advance(jobs, mine, 3, 2, 1, [(RowProblem(2, "name", Reason.CELL_TOO_LONG),)])
     put_back(jobs, mine)
     assert advance(jobs, theirs, 2, 1, 1)
     assert jobs.row(job).next_row == 2
+    with transaction(jobs.engine) as connection:
+        assert problems_of(connection, job.id) == []
 
 
 def test_the_job_that_waits_longest_comes_first(jobs):

@@ -47,6 +47,13 @@ def test_the_field_that_is_no_text_is_named(data, field):
     assert refused.value.field == field
 
 
+def test_the_field_is_not_looked_for_without_an_end():
+    data = b"\x1a\x00" * 100_000 + b"\x12\x01\xff"
+    with pytest.raises(Invalid) as refused:
+        parse(pb.SendSmsRequest, data)
+    assert refused.value.field == "request"
+
+
 def test_a_field_inside_an_item_is_named_with_its_path():
     bad = b"\x0a\x05\x0a\x03\x12\x01\xff"
     with pytest.raises(Invalid) as refused:
