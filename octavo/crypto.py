@@ -116,6 +116,11 @@ def personalisation_of(content: SealedContent) -> Personalisation:
     }
 
 
+def sms_prefix_of(content: SealedContent, current: str | None) -> str | None:
+    """What stands before the text of an SMS: as it was when it was accepted, or as it is now if nobody noted that."""
+    return content.sms_prefix if content.HasField("sms_prefix") else current
+
+
 class Hasher:
     """Keyed hashes (HMAC-SHA256, 16 bytes kept): nobody without the key can try out recipients.
 

@@ -3,12 +3,14 @@
 A key is 32 bytes in URL-safe base64. The first one seals, all open.
 """
 
+import os
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from time import time
 from typing import ClassVar, NamedTuple, Protocol
+from weakref import WeakSet
 
 from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
@@ -99,11 +101,17 @@ class AesGcmForm:
         self._keys = [urlsafe_b64decode(key) for key in keys]
         self._take = take
         self._most = messages_of_a_salt
-        self._lock = Lock()
-        self._left = 0
+        self._most_salts = remembered_salts
         self._head: bytes
         self._cipher: AESGCM
-        self._remembered = _Remembered(remembered_salts)
+        self.begin()
+        _ALL.add(self)
+
+    def begin(self) -> None:
+        """Begins with a salt of its own, also in a process where no other thread is yet: whoever held a lock is not in it."""
+        self._lock = Lock()
+        self._left = 0
+        self._remembered = _Remembered(self._most_salts)
 
     def seal(self, content: bytes) -> bytes:
         """The content, encrypted under a salt of the first key."""
@@ -147,6 +155,17 @@ class AesGcmForm:
 
     def _derived(self, key: int, salt: bytes) -> AESGCM:
         return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt, _INFO).derive(self._keys[key]))
+
+
+_ALL: WeakSet[AesGcmForm] = WeakSet()
+
+
+def _begin_all() -> None:
+    for one in _ALL:
+        one.begin()
+
+
+os.register_at_fork(after_in_child=_begin_all)
 
 
 class _Opener(NamedTuple):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from octavo.v1 import notification_pb2 as octavo_dot_v1_dot_notification__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18octavo/v1/messages.proto\x12\toctavo.v1\x1a\x1coctavo/v1/notification.proto\"\xe0\x02\n\rSealedContent\x12\x17\n\x0fnotification_id\x18\x01 \x01(\x0c\x12\x11\n\trecipient\x18\x02 \x01(\t\x12\x46\n\x0fpersonalisation\x18\x03 \x03(\x0b\x32-.octavo.v1.SealedContent.PersonalisationEntry\x12Q\n\x15personalisation_lists\x18\x04 \x03(\x0b\x32\x32.octavo.v1.SealedContent.PersonalisationListsEntry\x1a\x36\n\x14PersonalisationEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aP\n\x19PersonalisationListsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.octavo.v1.TextList:\x02\x38\x01\"\xb9\x03\n\x13NotificationMessage\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x12\n\nservice_id\x18\x02 \x01(\x0c\x12)\n\x04type\x18\x03 \x01(\x0e\x32\x1b.octavo.v1.NotificationType\x12\x13\n\x0btemplate_id\x18\x04 \x01(\x0c\x12\x18\n\x10template_version\x18\x05 \x01(\x05\x12$\n\x08key_type\x18\x06 \x01(\x0e\x32\x12.octavo.v1.KeyType\x12\x0e\n\x06sealed\x18\x07 \x01(\x0c\x12\x16\n\x0erecipient_hash\x18\x08 \x01(\x0c\x12\x14\n\x0c\x63ontent_hash\x18\t \x01(\x0c\x12\x11\n\treference\x18\n \x01(\t\x12\x19\n\x11\x63reated_at_micros\x18\x0b \x01(\x03\x12\x16\n\x0esend_at_micros\x18\x0c \x01(\x03\x12\x10\n\x08reply_to\x18\r \x01(\t\x12\x12\n\nsms_sender\x18\x0e \x01(\t\x12\x0e\n\x06job_id\x18\x0f \x01(\x0c\x12\x0f\n\x07job_row\x18\x10 \x01(\x05\x12\r\n\x05parts\x18\x11 \x01(\x05\x12(\n\x08\x65ncoding\x18\x12 \x01(\x0e\x32\x16.octavo.v1.SmsEncoding\"0\n\nJobMessage\x12\x0e\n\x06job_id\x18\x01 \x01(\x0c\x12\x12\n\nservice_id\x18\x02 \x01(\x0c\"\xe1\x01\n\x0eReceiptMessage\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x17\n\x0fnotification_id\x18\x02 \x01(\x0c\x12\x1a\n\x12provider_reference\x18\x03 \x01(\t\x12-\n\x06status\x18\x04 \x01(\x0e\x32\x1d.octavo.v1.NotificationStatus\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x1a\n\x12occurred_at_micros\x18\x06 \x01(\x03\x12\x1a\n\x12received_at_micros\x18\x07 \x01(\x03\x12\x11\n\tcomplaint\x18\x08 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18octavo/v1/messages.proto\x12\toctavo.v1\x1a\x1coctavo/v1/notification.proto\"\x88\x03\n\rSealedContent\x12\x17\n\x0fnotification_id\x18\x01 \x01(\x0c\x12\x11\n\trecipient\x18\x02 \x01(\t\x12\x46\n\x0fpersonalisation\x18\x03 \x03(\x0b\x32-.octavo.v1.SealedContent.PersonalisationEntry\x12Q\n\x15personalisation_lists\x18\x04 \x03(\x0b\x32\x32.octavo.v1.SealedContent.PersonalisationListsEntry\x12\x17\n\nsms_prefix\x18\x05 \x01(\tH\x00\x88\x01\x01\x1a\x36\n\x14PersonalisationEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aP\n\x19PersonalisationListsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.octavo.v1.TextList:\x02\x38\x01\x42\r\n\x0b_sms_prefix\"\xb9\x03\n\x13NotificationMessage\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x12\n\nservice_id\x18\x02 \x01(\x0c\x12)\n\x04type\x18\x03 \x01(\x0e\x32\x1b.octavo.v1.NotificationType\x12\x13\n\x0btemplate_id\x18\x04 \x01(\x0c\x12\x18\n\x10template_version\x18\x05 \x01(\x05\x12$\n\x08key_type\x18\x06 \x01(\x0e\x32\x12.octavo.v1.KeyType\x12\x0e\n\x06sealed\x18\x07 \x01(\x0c\x12\x16\n\x0erecipient_hash\x18\x08 \x01(\x0c\x12\x14\n\x0c\x63ontent_hash\x18\t \x01(\x0c\x12\x11\n\treference\x18\n \x01(\t\x12\x19\n\x11\x63reated_at_micros\x18\x0b \x01(\x03\x12\x16\n\x0esend_at_micros\x18\x0c \x01(\x03\x12\x10\n\x08reply_to\x18\r \x01(\t\x12\x12\n\nsms_sender\x18\x0e \x01(\t\x12\x0e\n\x06job_id\x18\x0f \x01(\x0c\x12\x0f\n\x07job_row\x18\x10 \x01(\x05\x12\r\n\x05parts\x18\x11 \x01(\x05\x12(\n\x08\x65ncoding\x18\x12 \x01(\x0e\x32\x16.octavo.v1.SmsEncoding\"0\n\nJobMessage\x12\x0e\n\x06job_id\x18\x01 \x01(\x0c\x12\x12\n\nservice_id\x18\x02 \x01(\x0c\"\xe1\x01\n\x0eReceiptMessage\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x17\n\x0fnotification_id\x18\x02 \x01(\x0c\x12\x1a\n\x12provider_reference\x18\x03 \x01(\t\x12-\n\x06status\x18\x04 \x01(\x0e\x32\x1d.octavo.v1.NotificationStatus\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x1a\n\x12occurred_at_micros\x18\x06 \x01(\x03\x12\x1a\n\x12received_at_micros\x18\x07 \x01(\x03\x12\x11\n\tcomplaint\x18\x08 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEALEDCONTENT_PERSONALISATIONLISTSENTRY']._loaded_options = None
   _globals['_SEALEDCONTENT_PERSONALISATIONLISTSENTRY']._serialized_options = b'8\001'
   _globals['_SEALEDCONTENT']._serialized_start=70
-  _globals['_SEALEDCONTENT']._serialized_end=422
-  _globals['_SEALEDCONTENT_PERSONALISATIONENTRY']._serialized_start=286
-  _globals['_SEALEDCONTENT_PERSONALISATIONENTRY']._serialized_end=340
-  _globals['_SEALEDCONTENT_PERSONALISATIONLISTSENTRY']._serialized_start=342
-  _globals['_SEALEDCONTENT_PERSONALISATIONLISTSENTRY']._serialized_end=422
-  _globals['_NOTIFICATIONMESSAGE']._serialized_start=425
-  _globals['_NOTIFICATIONMESSAGE']._serialized_end=866
-  _globals['_JOBMESSAGE']._serialized_start=868
-  _globals['_JOBMESSAGE']._serialized_end=916
-  _globals['_RECEIPTMESSAGE']._serialized_start=919
-  _globals['_RECEIPTMESSAGE']._serialized_end=1144
+  _globals['_SEALEDCONTENT']._serialized_end=462
+  _globals['_SEALEDCONTENT_PERSONALISATIONENTRY']._serialized_start=311
+  _globals['_SEALEDCONTENT_PERSONALISATIONENTRY']._serialized_end=365
+  _globals['_SEALEDCONTENT_PERSONALISATIONLISTSENTRY']._serialized_start=367
+  _globals['_SEALEDCONTENT_PERSONALISATIONLISTSENTRY']._serialized_end=447
+  _globals['_NOTIFICATIONMESSAGE']._serialized_start=465
+  _globals['_NOTIFICATIONMESSAGE']._serialized_end=906
+  _globals['_JOBMESSAGE']._serialized_start=908
+  _globals['_JOBMESSAGE']._serialized_end=956
+  _globals['_RECEIPTMESSAGE']._serialized_start=959
+  _globals['_RECEIPTMESSAGE']._serialized_end=1184
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SealedContent(_message.Message):
-    __slots__ = ("notification_id", "recipient", "personalisation", "personalisation_lists")
+    __slots__ = ("notification_id", "recipient", "personalisation", "personalisation_lists", "sms_prefix")
     class PersonalisationEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -27,11 +27,13 @@ class SealedContent(_message.Message):
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     PERSONALISATION_FIELD_NUMBER: _ClassVar[int]
     PERSONALISATION_LISTS_FIELD_NUMBER: _ClassVar[int]
+    SMS_PREFIX_FIELD_NUMBER: _ClassVar[int]
     notification_id: bytes
     recipient: str
     personalisation: _containers.ScalarMap[str, str]
     personalisation_lists: _containers.MessageMap[str, _notification_pb2.TextList]
-    def __init__(self, notification_id: _Optional[bytes] = ..., recipient: _Optional[str] = ..., personalisation: _Optional[_Mapping[str, str]] = ..., personalisation_lists: _Optional[_Mapping[str, _notification_pb2.TextList]] = ...) -> None: ...
+    sms_prefix: str
+    def __init__(self, notification_id: _Optional[bytes] = ..., recipient: _Optional[str] = ..., personalisation: _Optional[_Mapping[str, str]] = ..., personalisation_lists: _Optional[_Mapping[str, _notification_pb2.TextList]] = ..., sms_prefix: _Optional[str] = ...) -> None: ...
 
 class NotificationMessage(_message.Message):
     __slots__ = ("id", "service_id", "type", "template_id", "template_version", "key_type", "sealed", "recipient_hash", "content_hash", "reference", "created_at_micros", "send_at_micros", "reply_to", "sms_sender", "job_id", "job_row", "parts", "encoding")

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
-from octavo.crypto import Sealer, personalisation_of
+from octavo.crypto import Sealer, personalisation_of, sms_prefix_of
 from octavo.domain.errors import Malformed
 from octavo.domain.notification import NotificationType
 from octavo.domain.recipient import EmailAddress, parse_phone
@@ -61,7 +61,7 @@ class Composer:
         return TextMessage(
             reference=UUID(bytes=message.id),
             to=parse_phone(content.recipient, self._region),
-            text=render_sms(version.content, personalisation_of(content), service.prefix),
+            text=render_sms(version.content, personalisation_of(content), sms_prefix_of(content, service.prefix)),
             sender=sender,
         )
 

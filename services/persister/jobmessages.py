@@ -3,6 +3,7 @@
 from octavo.crypto import Hasher, Sealer
 from octavo.domain.ids import row_id
 from octavo.domain.jobrow import Sendable
+from octavo.domain.notification import NotificationType
 from octavo.domain.recipient import PhoneNumber, normalised
 from octavo.storage.columns import ENCODING, KEY_TYPE, TYPE, micros
 from octavo.storage.jobqueue import ClaimedJob
@@ -13,8 +14,9 @@ from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 class RowSealer:
     """Makes the messages of one job."""
 
-    def __init__(self, job: ClaimedJob, sealer: Sealer, hasher: Hasher) -> None:
+    def __init__(self, job: ClaimedJob, sealer: Sealer, hasher: Hasher, prefix: str | None) -> None:
         self._job = job
+        self._prefix = prefix or ""
         self._sealer = sealer
         self._hasher = hasher
         self._topic = lane_of(job.notification_type, in_job=True).persist
@@ -44,9 +46,12 @@ class RowSealer:
         message.CopyFrom(self._common)
         message.id = notification_id
         message.job_row = row.row
-        message.sealed = self._sealer.seal(content)
         message.recipient_hash = self._hasher.recipient(service_id, normalised(row.recipient))
+        # Before the prefix: a row that is read again is the same row, whatever its service is called by then.
         message.content_hash = self._hasher.content(b"row", service_id, content.SerializeToString(deterministic=True))
+        if self._job.notification_type is NotificationType.SMS:
+            content.sms_prefix = self._prefix
+        message.sealed = self._sealer.seal(content)
         if row.size is not None:
             message.parts = row.size.parts
             message.encoding = ENCODING[row.size.encoding]

@@ -74,7 +74,7 @@ class Rows:
         sheet = open_sheet(blocks, job.encoding)
         self._rows = sheet.rows
         self._reader = RowReader(sheet.header, texts, files.region)
-        self._sealer = RowSealer(job, files.sealer, files.hasher)
+        self._sealer = RowSealer(job, files.sealer, files.hasher, texts.prefix)
 
     def take(self, progress: Progress, refused: frozenset[int]) -> Turn:
         """The next TURN rows, empty ones counted; fewer where they are large."""

@@ -1,9 +1,10 @@
 import hmac
 import os
+import signal
 from base64 import urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from cryptography.fernet import Fernet
@@ -100,6 +101,29 @@ def test_a_forked_process_gets_other_random_bytes():
     os.waitpid(child, 0)
     try:
         assert os.read(there, 12) != randomness.take(12)
+    finally:
+        os.close(there)
+        os.close(here)
+
+
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_forked_process_seals_though_another_thread_was_about_to():
+    sealer = Sealer([NEW], "aes-gcm")
+    first = sealer.seal(content())
+    there, here = os.pipe()
+    form: Any = sealer._sealing
+    with form._lock, form._remembered._lock:
+        child = os.fork()
+    if not child:
+        signal.alarm(10)
+        os.write(here, sealer.seal(content()))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    try:
+        assert status == 0
+        sealed = os.read(there, 4_096)
+        assert sealer.open(ID, sealed) == content()
+        assert sealed[1:17] != first[1:17]
     finally:
         os.close(there)
         os.close(here)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from octavo.crypto import Sealer, personalisation_of
+from octavo.crypto import Sealer, personalisation_of, sms_prefix_of
 from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.domain.template import render_sms, render_subject, render_text
 from octavo.storage.columns import KEY_TYPE, STATUS, TYPE
@@ -58,7 +58,7 @@ class Shown:
         values = personalisation_of(content)
         shown.recipient = content.recipient
         if shown.type == pb.NOTIFICATION_TYPE_SMS:
-            shown.body = render_sms(version.content, values, service.prefix)
+            shown.body = render_sms(version.content, values, sms_prefix_of(content, service.prefix))
         else:
             shown.body = render_text(version.content, values)
             shown.subject = render_subject(version.subject, values) if version.subject else ""

@@ -7,11 +7,11 @@ from uuid import UUID
 from octavo.crypto import Hasher
 from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
 from octavo.domain.ids import check_request_id, repeatable_id, uuid7
-from octavo.domain.notification import NotificationType
+from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.text import check_line
 from octavo.storage.directory import Service, TemplateHead
 from octavo.v1 import job_service_pb2 as pb
-from services.api.fields import MAX_NAME, read_id, read_send_at
+from services.api.fields import MAX_NAME, read_id, read_send_at, read_time
 
 MAX_KEY_BYTES = 1_024
 """Longest key of S3."""
@@ -41,22 +41,37 @@ class JobReading:
         self._hasher = hasher
         self._id_key = id_key
 
-    def read(self, request: pb.CreateJobRequest, service: Service, now: datetime, randomness: bytes) -> JobWish:
-        """The request, read. Raises Invalid that names the first field that breaks a rule; NotFound for a foreign key."""
+    def read(
+        self,
+        request: pb.CreateJobRequest,
+        service: Service,
+        key_type: KeyType,
+        now: datetime,
+        randomness: bytes,
+        *,
+        again: bool = False,
+    ) -> JobWish:
+        """The request, read. Raises Invalid that names the first field that breaks a rule; NotFound for a foreign key.
+
+        Of a call that is made `again` only what holds at any time is asked: its send_at may be past by now, and its sender no
+        longer the service's.
+        """
         template_id = read_id("template_id", request.template_id)
         key = _object_key(request.object_key, service)
         check_line("etag", request.etag, max_length=MAX_NAME)
         check_line("file_name", request.file_name, max_length=MAX_NAME)
-        send_at = read_send_at(request, now)
-        if request.reply_to and request.reply_to not in service.reply_to_addresses:
-            raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
-        if request.sms_sender and request.sms_sender not in service.sms_senders:
-            raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
+        if again:
+            send_at = read_time(request, "send_at")
+        else:
+            send_at = read_send_at(request, now)
+            _check_choice(request, service)
+        # What a test key sends goes nowhere: the same call with another key is another content.
+        purpose = b"test job" if key_type is KeyType.TEST else b"job"
         request_id = check_request_id(request.request_id, now) if request.request_id else None
         return JobWish(
             id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
             request_id=request_id,
-            content_hash=self._hasher.content(b"job", service.id.bytes, request.SerializeToString(deterministic=True)),
+            content_hash=self._hasher.content(purpose, service.id.bytes, request.SerializeToString(deterministic=True)),
             template_id=template_id,
             object_key=key,
             etag=request.etag.strip('"'),
@@ -66,6 +81,13 @@ class JobReading:
             sms_sender=request.sms_sender,
             validate_only=request.validate_only,
         )
+
+
+def _check_choice(request: pb.CreateJobRequest, service: Service) -> None:
+    if request.reply_to and request.reply_to not in service.reply_to_addresses:
+        raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
+    if request.sms_sender and request.sms_sender not in service.sms_senders:
+        raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
 
 
 def check_template(wish: JobWish, service: Service, head: TemplateHead | None) -> TemplateHead:

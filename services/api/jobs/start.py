@@ -74,7 +74,13 @@ class JobStart:
         now = self._clock()
         if service.suspended:
             raise Forbidden(Reason.SERVICE_SUSPENDED, "the service is suspended")
-        wish = self._reading.read(request, service, now, os.urandom(BYTES_OF_RANDOMNESS))
+        try:
+            wish = self._reading.read(request, service, key.key_type, now, os.urandom(BYTES_OF_RANDOMNESS))
+        except Invalid:
+            before = await self._created_before(request, service, key, now)
+            if before is None:
+                raise
+            return before
         if wish.request_id is not None and may_repeat(wish.request_id, now) and await self._is_there(wish, service):
             return str(wish.id)
         head = check_template(wish, service, await self._known.template(wish.template_id))
@@ -88,6 +94,18 @@ class JobStart:
         await self._write(job, service, checked, now)
         await self._tell(job)
         return str(job.id)
+
+    async def _created_before(
+        self, request: pb.CreateJobRequest, service: Service, key: ApiKey, now: datetime
+    ) -> str | None:
+        """The id of the job, if this call repeats the one that made it, and broke no rule then."""
+        if not request.request_id:
+            return None
+        try:
+            wish = self._reading.read(request, service, key.key_type, now, b"", again=True)
+        except Invalid:
+            return None
+        return str(wish.id) if await self._is_there(wish, service) else None
 
     async def _find(self, wish: JobWish) -> Stored:
         stored = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.find, wish.object_key)

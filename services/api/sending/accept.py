@@ -25,7 +25,15 @@ from octavo.topics import Outgoing, lane_of, to
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 from octavo.v1.template_service_pb2 import PreviewTemplateRequest
-from services.api.fields import read_id, read_send_at, written_time
+from services.api.fields import read_id, read_send_at, read_time, written_time
+
+# What a test key sends goes nowhere: the same call with another key is another content.
+_PURPOSES = {
+    (True, False): b"sms",
+    (False, False): b"email",
+    (True, True): b"test sms",
+    (False, True): b"test email",
+}
 
 SendRequest = pb.SendSmsRequest | pb.SendEmailRequest
 SendResponse = pb.SendSmsResponse | pb.SendEmailResponse
@@ -65,8 +73,21 @@ class Acceptance:
         self._id_key = sha256(b"ids" + hash_key).digest()
         self._region = default_region
 
-    def read(self, request: SendRequest, service: Service, now: datetime, randomness: bytes) -> Wish:
-        """The request, read. Raises Invalid that names the first field that breaks a rule."""
+    def read(
+        self,
+        request: SendRequest,
+        service: Service,
+        key_type: KeyType,
+        now: datetime,
+        randomness: bytes,
+        *,
+        again: bool = False,
+    ) -> Wish:
+        """The request, read. Raises Invalid that names the first field that breaks a rule.
+
+        Of a call that is made `again` only what holds at any time is asked: its send_at may be past by now, and its sender no
+        longer the service's.
+        """
         template_id = _template_id(request.template_id)
         is_sms = isinstance(request, pb.SendSmsRequest)
         recipient: Recipient = (
@@ -76,8 +97,11 @@ class Acceptance:
         )
         _check_reference(request.reference)
         personalisation = read_personalisation(request)
-        _check_choice(request, service)
-        send_at = read_send_at(request, now)
+        if again:
+            send_at = read_time(request, "send_at")
+        else:
+            _check_choice(request, service)
+            send_at = read_send_at(request, now)
         request_id = check_request_id(request.request_id, now) if request.request_id else None
         service_id = service.id.bytes
         return Wish(
@@ -89,7 +113,9 @@ class Acceptance:
             personalisation=personalisation,
             # The request's own bytes, maps in the order of their keys: whatever differs is another content.
             content_hash=self._hasher.content(
-                b"sms" if is_sms else b"email", service_id, request.SerializeToString(deterministic=True)
+                _PURPOSES[is_sms, key_type is KeyType.TEST],
+                service_id,
+                request.SerializeToString(deterministic=True),
             ),
             request_id=request_id,
             id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
@@ -114,7 +140,7 @@ class Acceptance:
             template_id=head.id.bytes,
             template_version=version.version,
             key_type=KEY_TYPE[key_type],
-            sealed=self._seal(wish, notification_id),
+            sealed=self._seal(wish, service, notification_id),
             recipient_hash=wish.recipient_hash,
             content_hash=wish.content_hash,
             reference=wish.request.reference,
@@ -131,7 +157,7 @@ class Acceptance:
         topic = lane_of(wish.type, in_job=False).persist
         return Accepted(wish.id, wish.type, wish.content_hash, to(topic, message), response)
 
-    def _seal(self, wish: Wish, notification_id: bytes) -> bytes:
+    def _seal(self, wish: Wish, service: Service, notification_id: bytes) -> bytes:
         recipient = wish.recipient.e164 if isinstance(wish.recipient, PhoneNumber) else wish.recipient.address
         content = SealedContent(notification_id=notification_id, recipient=recipient)
         # One by one: to copy the request's maps takes four times as long.
@@ -140,6 +166,8 @@ class Acceptance:
                 content.personalisation[name] = value
             else:
                 content.personalisation_lists[name].values.extend(value)
+        if wish.type is NotificationType.SMS:
+            content.sms_prefix = service.prefix or ""
         return self._sealer.seal(content)
 
 

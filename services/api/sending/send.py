@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from octavo.crypto import Randomness
-from octavo.domain.errors import Forbidden, Reason, Rejected
+from octavo.domain.errors import Forbidden, Invalid, Reason, Rejected
 from octavo.domain.ids import may_repeat
 from octavo.domain.notification import KeyType
 from octavo.faultpoint import Point, reach
@@ -89,7 +89,15 @@ class Sending:
 
         Raises Rejected or Unavailable.
         """
-        wish = self._acceptance.read(request, service, now, self._randomness.take(BYTES_OF_RANDOMNESS))
+        try:
+            wish = self._acceptance.read(
+                request, service, key.key_type, now, self._randomness.take(BYTES_OF_RANDOMNESS)
+            )
+        except Invalid:
+            before = await self._accepted_before(request, service, key, now)
+            if before is None:
+                raise
+            return before
         if wish.request_id is not None and may_repeat(wish.request_id, now):
             again = await self._again(wish, service)
             if again is not None:
@@ -99,6 +107,18 @@ class Sending:
         if (service.trial and key.key_type is not KeyType.TEST) or key.key_type is KeyType.TEAM:
             await self._guests.check(service.id, wish)
         return self._acceptance.accept(wish, service, key.key_type, head, version, now)
+
+    async def _accepted_before(
+        self, request: SendRequest, service: Service, key: ApiKey, now: datetime
+    ) -> SendResponse | None:
+        """The answer of the first call, if this one repeats it and broke no rule then."""
+        if not request.request_id:
+            return None
+        try:
+            wish = self._acceptance.read(request, service, key.key_type, now, b"", again=True)
+        except Invalid:
+            return None
+        return await self._again(wish, service)
 
     async def _again(self, wish: Wish, service: Service) -> SendResponse | None:
         row = await self._earlier.find(wish.id)

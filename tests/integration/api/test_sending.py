@@ -9,12 +9,15 @@ from uuid import uuid4
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import text
 
 from octavo.domain.ids import uuid7
 from octavo.sealedforms import AesGcmForm
+from octavo.storage.errors import transaction
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.notification_pb2 import TextList
+from services.api.fields import LATE
 from tests.integration.api.wire import refused
 from tests.waiting import until
 
@@ -219,6 +222,44 @@ class TestRepeating:
         # A process that remembers nothing of the first call.
         tenant.stub = more_processes(1)[0].stub
         assert tenant.call("SendSms", request) == first
+
+    def test_a_repetition_is_answered_as_the_first_call_was_whatever_changed_since(
+        self, new_tenant, more_processes, database
+    ):
+        tenant = new_tenant(sms_senders=["Octavo"])
+        request = tenant.sms(request_id=request_id(age=5), sms_sender="Octavo")
+        first = tenant.call("SendSms", request)
+        until(lambda: rows_of(database, tenant) == 1)
+        with transaction(database.engine) as connection:
+            connection.execute(
+                text("UPDATE services SET sms_senders = '{}', name = 'Renamed ' || name WHERE id = :id"),
+                {"id": tenant.service_id},
+            )
+        tenant.stub = more_processes(1)[0].stub
+        assert refused(lambda: tenant.send(sms_sender="Octavo")).fields == {"sms_sender": "UNKNOWN_SMS_SENDER"}
+        assert tenant.call("SendSms", request).id == first.id
+        # What is sent and shown is what was accepted.
+        assert tenant.get(first.id).body == first.body
+
+    def test_a_repetition_may_come_when_its_time_to_send_is_past(self, tenant):
+        late = Timestamp()
+        late.FromDatetime(datetime.now(UTC) - LATE + timedelta(seconds=2))
+        request = tenant.sms(request_id=request_id(age=5), send_at=late)
+        first = tenant.call("SendSms", request)
+        tenant.get(first.id)
+        until(lambda: late.ToDatetime(tzinfo=UTC) + LATE < datetime.now(UTC))
+        assert tenant.call("SendSms", request) == first
+        assert refused(lambda: tenant.send(send_at=late)).fields == {"send_at": "SEND_AT_OUT_OF_RANGE"}
+
+    def test_what_a_test_key_sent_is_not_what_a_live_key_repeats(self, new_tenant, database):
+        name = f"Two keys {uuid4().hex}"
+        test, live = new_tenant("test", of=name), new_tenant(of=name)
+        chosen = request_id(age=5)
+        test.send(request_id=chosen)
+        for _ in range(2):
+            refusal = refused(lambda: live.send(request_id=chosen))
+            assert (refusal.code, refusal.reason) == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
+            until(lambda: rows_of(database, test) == 1)
 
     def test_another_content_is_refused_at_once_and_later(self, new_tenant, more_processes, database):
         tenant = new_tenant()

@@ -48,13 +48,14 @@ def test_what_is_sealed_is_what_was_given(texts, lists):
     sent = request(texts, {name: values for name, values in lists.items() if name not in texts})
     assert read_personalisation(sent) == given
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    wish = ACCEPTANCE.read(sent, SERVICE, now, bytes(10))
+    wish = ACCEPTANCE.read(sent, SERVICE, KeyType.LIVE, now, bytes(10))
     accepted = ACCEPTANCE.accept(wish, SERVICE, KeyType.LIVE, HEAD, VERSION, now)
     message = NotificationMessage.FromString(accepted.outgoing.value)
     content = SEALER.open(message.id, message.sealed)
     assert personalisation_of(content) == given
     assert content.personalisation == sent.personalisation
     assert content.personalisation_lists == sent.personalisation_lists
+    assert content.sms_prefix == "Bench"
 
 
 @pytest.mark.parametrize(

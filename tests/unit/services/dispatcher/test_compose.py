@@ -50,12 +50,19 @@ class Known:
 
 
 def composed(
-    version: TemplateVersion, recipient: str, *, service: Service = SERVICE, values: Mapping[str, str], **changed: Any
+    version: TemplateVersion,
+    recipient: str,
+    *,
+    service: Service = SERVICE,
+    values: Mapping[str, str],
+    prefix: str | None = None,
+    **changed: Any,
 ) -> Any:
     notification_id = uuid4()
-    sealed = SEALER.seal(
-        SealedContent(notification_id=notification_id.bytes, recipient=recipient, personalisation=values)
+    content = SealedContent(
+        notification_id=notification_id.bytes, recipient=recipient, personalisation=values, sms_prefix=prefix
     )
+    sealed = SEALER.seal(content)
     message = NotificationMessage(
         id=notification_id.bytes,
         service_id=service.id.bytes,
@@ -97,6 +104,11 @@ def test_the_sender_of_the_call_comes_before_the_services_and_that_before_octavo
 
 def test_a_service_may_put_its_name_before_each_text():
     assert text(replace(SERVICE, sms_prefix=True)).text == "Parking: Hello Ann"
+
+
+@pytest.mark.parametrize(("prefix", "sent"), [("Before", "Before: Hello Ann"), ("", "Hello Ann")])
+def test_a_text_begins_as_it_did_when_it_was_accepted(prefix, sent):
+    assert text(replace(SERVICE, sms_prefix=True), prefix=prefix).text == sent
 
 
 def test_an_email_has_both_bodies_a_subject_and_the_services_name():
