@@ -21,6 +21,7 @@ from octavo.domain.errors import Forbidden, OctavoError, Reason
 from octavo.telemetry.requests import CODES, Requests
 from services.api.parsing import parse
 from services.api.serving import errors
+from services.api.serving.answers import Answers
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import Caller, CallerKind, enter
 
@@ -34,7 +35,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def handlers(
-    descriptor: ServiceDescriptor, servicer: object, authenticator: Authenticator, callers: frozenset[CallerKind]
+    descriptor: ServiceDescriptor,
+    servicer: object,
+    authenticator: Authenticator,
+    callers: frozenset[CallerKind],
+    answers: Answers,
 ) -> grpc.GenericRpcHandler:
     """The handlers of a service: each of its methods that the servicer has, for these kinds of callers."""
     made: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -42,7 +47,7 @@ def handlers(
         behaviour = getattr(servicer, method.name, None)
         if behaviour is None:
             continue
-        call = _Call(method, behaviour, authenticator, callers)
+        call = _Call(method, behaviour, authenticator, callers, answers)
         serialise = GetMessageClass(method.output_type).SerializeToString
         if method.server_streaming:
             made[method.name] = grpc.unary_stream_rpc_method_handler(call.stream, None, serialise)
@@ -62,7 +67,9 @@ class _Call:
         behaviour: Callable[..., Any],
         authenticator: Authenticator,
         callers: frozenset[CallerKind],
+        answers: Answers,
     ) -> None:
+        self._answers = answers
         self._name = method.full_name
         self._parse: Callable[[bytes], Message] = partial(parse, GetMessageClass(method.input_type))
         self._nothing = GetMessageClass(method.output_type)()
@@ -86,11 +93,17 @@ class _Call:
 
     async def unary(self, data: bytes, context: Context) -> Message:
         """Answers a call, or says what is wrong."""
-        return await self._answered(self._parse, data, context)
+        answer = await self._answered(self._parse, data, context)
+        if self._answers.held is not None:
+            await self._answers.held.wait()
+        return answer
 
     async def gathered(self, parts: AsyncIterator[bytes], context: Context) -> Message:
         """Answers a stream of requests, or says what is wrong."""
-        return await self._answered(self._each, parts, context)
+        answer = await self._answered(self._each, parts, context)
+        if self._answers.held is not None:
+            await self._answers.held.wait()
+        return answer
 
     async def _each(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Message]:
         async for part in parts:
@@ -98,6 +111,7 @@ class _Call:
 
     async def _answered(self, read: Callable[[T], object], given: T, context: Context) -> Message:
         start = perf_counter()
+        self._answers.begun += 1
         requests = None
         code = "CANCELLED"
         try:
@@ -118,6 +132,7 @@ class _Call:
     async def stream(self, data: bytes, context: Context) -> AsyncIterator[Message]:
         """Answers a call with a stream, which ends early if something is wrong."""
         start = perf_counter()
+        self._answers.begun += 1
         requests = None
         code = "CANCELLED"
         try:

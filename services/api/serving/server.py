@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.api.serving.answers import Answers
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import CallerKind
 from services.api.serving.calls import handlers
@@ -25,6 +26,8 @@ MAX_METADATA_BYTES = 256 * 1024
 """Far above any key, so that a monstrous one is refused as a wrong one is."""
 GRACE_SECONDS = 25.0
 READY_SECONDS = 0.05
+TELLING_SECONDS = 0.02
+"""How long the answers that are held wait for what tells clients to go elsewhere."""
 PATIENCE_SECONDS = 5.0
 """How long a process that starts waits for what it needs before it listens nevertheless, and refuses."""
 
@@ -52,9 +55,11 @@ class GrpcServer:
     ) -> None:
         self._settings = settings
         self._services = services
+        self._answers = Answers()
         # Made at once, so that the metrics of every method are there before the first call.
         self._handlers = [
-            handlers(served.descriptor, served.servicer, authenticator, served.callers) for served in services
+            handlers(served.descriptor, served.servicer, authenticator, served.callers, self._answers)
+            for served in services
         ]
         self._unready = unready
         self._health = health.aio.HealthServicer()
@@ -94,7 +99,12 @@ class GrpcServer:
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_delay_seconds)
         if self._server:
-            await self._server.stop(GRACE_SECONDS)
+            await self._answers.hold()
+            stopping = asyncio.create_task(self._server.stop(GRACE_SECONDS))
+            # By then it has told its clients.
+            await asyncio.sleep(TELLING_SECONDS)
+            self._answers.release()
+            await stopping
         if self._probed:
             await self._probed.stop(0)
 
