@@ -103,6 +103,23 @@ class SealingSettings(Settings):
         return self.hash_key.get_secret_value().encode()
 
 
+class RegionSettings(Settings):
+    """Phone numbers."""
+
+    default_region: str = Field(
+        default="GB", description="Country of phone numbers without a country code, whose own are not international."
+    )
+
+    @field_validator("default_region")
+    @classmethod
+    def _dialled(cls, value: str) -> str:
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if value not in SUPPORTED_REGIONS:
+            raise ValueError("needs the two letters of a country, as GB")
+        return value
+
+
 class OpsSettings(Settings):
     """What operators see."""
 

@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 from octavo import faultpoint
 from octavo.config import OpsSettings
 from octavo.domain.errors import Malformed, Unavailable
+from octavo.listening import listening
 from octavo.loading import EXIT_MISCONFIGURED, Misconfigured, report
 from octavo.niceness import be_nice
 from octavo.telemetry import logs, statsd, traces
@@ -141,7 +142,11 @@ async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequenc
         loop.add_signal_handler(number, stopping.set)
     parts = make()
     started: list[Part] = []
-    operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
+    try:
+        operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
+    except Misconfigured as error:
+        report(error.faults)
+        return EXIT_MISCONFIGURED
     try:
         try:
             # What the others need starts first, as it is drained last.
@@ -227,5 +232,6 @@ async def _operators(
     app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, settings.ops_host, settings.ops_port).start()
+    with listening("OCTAVO_OPS_HOST, OCTAVO_OPS_PORT", settings.ops_host, settings.ops_port):
+        await web.TCPSite(runner, settings.ops_host, settings.ops_port).start()
     return runner

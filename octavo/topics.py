@@ -3,7 +3,7 @@
 The eight lane topics are fixed; the first of a lane carries what is to be persisted, the second what is to be sent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, NamedTuple, TypeVar
@@ -107,7 +107,18 @@ LANES = (
     Lane("csv", NotificationType.SMS, BULK_SMS, SMS),
     Lane("csv", NotificationType.EMAIL, BULK_EMAIL, EMAIL),
 )
-_LANE_OF = {(lane.type, lane.origin == "csv"): lane for lane in LANES}
+
+
+def by_use(lanes: Iterable[Lane]) -> dict[tuple[NotificationType, bool], Lane]:
+    """Lanes by their type, and whether the rows of jobs take them. Raises ValueError if two would be taken by the same."""
+    found: dict[tuple[NotificationType, bool], Lane] = {}
+    for lane in lanes:
+        if found.setdefault((lane.type, lane.origin == "csv"), lane) is not lane:
+            raise ValueError(f"what takes the lane to {lane.persist.name} takes another one already")
+    return found
+
+
+_LANE_OF = by_use(LANES)
 
 
 def spreads(name: str) -> bool:

@@ -7,7 +7,7 @@ DAILY_LIMIT = 250_000
 """Emails, and as many SMS, a day (facts of the field)."""
 TRIAL_DAILY_LIMIT = 50
 """Of each type a day in trial mode (facts of the field)."""
-CALLS_PER_MINUTE = 3_000
+RATE_PER_MINUTE = 3_000
 """For each service and key type (facts of the field)."""
 MAX_REFERENCE = 1_000
 """Characters of a caller's reference (facts of the field)."""

@@ -105,7 +105,7 @@ class Reason(StrEnum):
     )
     RATE_LIMIT_EXCEEDED = (
         "RATE_LIMIT_EXCEEDED",
-        "More calls in a minute than the service may make.",
+        "More notifications in a minute than the service may send.",
         "RESOURCE_EXHAUSTED",
     )
     TOO_MANY_STREAMS = "TOO_MANY_STREAMS", "The service has as many open streams as it may.", "RESOURCE_EXHAUSTED"

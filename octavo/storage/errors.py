@@ -1,5 +1,6 @@
 """A database's errors, translated once, at the edge."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,18 @@ _BUSY = {
     "40P01": "statements of the database waited for each other",
 }
 """What the database says while it is there and may do the same work later, by SQLSTATE."""
+_UNREACHED = (
+    (r"password authentication failed|no pg_hba.conf entry|role .* does not exist", "it refuses who asks"),
+    (r"database .* does not exist", "it has no database of that name"),
+    (r"too many clients|connection slots|too many connections", "it has no connection left"),
+    (r"starting up|shutting down|in recovery", "it is starting or stopping"),
+    (r"certificate|SSL|TLS|host name .* match", "TLS fails"),
+    (r"could not translate host name|Name or service not known", "nobody knows its host"),
+    (r"Connection refused|No such file", "nobody listens there"),
+    (r"timeout expired|timed out", "no connection in time"),
+)
+"""Why there is no connection, by what libpq says, which has no SQLSTATE for it. Its own words name users and hosts, and clients
+hear of it."""
 
 
 @contextmanager
@@ -31,7 +44,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, exc.InternalError) as error:
         if isinstance(error, exc.OperationalError) and _too_large(error):
             raise _refused(error) from None
-        raise _away(_BUSY.get(_state(error)) or f"the database is away: {type(error).__name__}") from None
+        raise _away(_BUSY.get(_state(error)) or f"the database is away: {_why(error)}") from None
     except ValueError as error:
         # psycopg2's own check, made before anything is sent. A record with such a text must not end its consumer.
         if "NUL (0x00)" in str(error):
@@ -46,6 +59,15 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def _state(error: exc.SQLAlchemyError) -> str:
     """PostgreSQL's SQLSTATE; empty where it said nothing."""
     return getattr(getattr(error, "orig", None), "pgcode", None) or ""
+
+
+def _why(error: exc.SQLAlchemyError) -> str:
+    """Why there is no connection; the kind of the error if there was one."""
+    if isinstance(error, exc.DBAPIError) and error.statement is None:
+        for said, meaning in _UNREACHED:
+            if re.search(said, str(error.orig)):
+                return meaning
+    return type(error).__name__
 
 
 def _too_large(error: exc.OperationalError) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, exc, text
 
 from octavo.domain.errors import AlreadyExists, NotFound, Reason
-from octavo.domain.limits import CALLS_PER_MINUTE, DAILY_LIMIT, RETENTION_DAYS
+from octavo.domain.limits import DAILY_LIMIT, RATE_PER_MINUTE, RETENTION_DAYS
 from octavo.telemetry.measured import measured
 
 
@@ -22,7 +22,7 @@ class Settings:
     sms_prefix: bool = True
     sms_daily_limit: int = DAILY_LIMIT
     email_daily_limit: int = DAILY_LIMIT
-    rate_per_minute: int = CALLS_PER_MINUTE
+    rate_per_minute: int = RATE_PER_MINUTE
     retention_days: int = RETENTION_DAYS
     trial: bool = False
     suspended: bool = False

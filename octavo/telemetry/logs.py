@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from time import monotonic
 from typing import TextIO
 
 import structlog
+
+SELDOM_SECONDS = 60.0
 
 
 def configure(service: str, form: str = "auto", level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -40,10 +43,29 @@ def configure(service: str, form: str = "auto", level: str = "INFO", stream: Tex
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_Seldom("kafka.net."))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # kafka-python tells of every reconnect while a broker is away: the loops say `waiting` for all of it.
     logging.getLogger("kafka").setLevel(logging.ERROR)
     logging.getLogger("kafka.cluster").addFilter(_is_worth_telling)
+
+
+class _Seldom(logging.Filter):
+    """Lets through one event of a kind a minute, of the loggers below: each try to connect is told of, several a second."""
+
+    def __init__(self, loggers: str) -> None:
+        super().__init__()
+        self._loggers = loggers
+        self._told: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._loggers):
+            return True
+        kind, now = (record.name, str(record.msg)), monotonic()
+        if now - self._told.get(kind, -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        self._told[kind] = now
+        return True
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from octavo.config import DatabaseSettings, OpsSettings, SealingSettings
+from octavo.config import DatabaseSettings, OpsSettings, RegionSettings, SealingSettings
 from octavo.messaging.security import KafkaConnection
 from octavo.objects import StoreSettings
 from services.api.serving.tls import Files
@@ -12,16 +12,13 @@ from services.api.serving.tls import Files
 LEAST_ADMIN_KEY = 32
 
 
-class ApiSettings(DatabaseSettings, SealingSettings, OpsSettings, KafkaConnection, StoreSettings):
+class ApiSettings(DatabaseSettings, SealingSettings, RegionSettings, OpsSettings, KafkaConnection, StoreSettings):
     """The api, with all that it works with."""
 
     api_host: str = Field(default="127.0.0.1", description="Address that gRPC listens on.")
     api_port: int = Field(default=50051, ge=0, le=65535, description="Port that gRPC listens on.")
     admin_key: SecretStr = Field(
         description="Key of the platform team: services, keys and templates of everybody. At least 32 characters."
-    )
-    default_region: str = Field(
-        default="GB", pattern="^[A-Z]{2}$", description="Where a phone number without a country code is dialled."
     )
     reflection: bool = Field(default=False, description="Whether clients may ask for the API's description.")
     tls_cert_file: str = Field(default="", description="Certificate chain of the server, PEM; TLS when set.")

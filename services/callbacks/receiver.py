@@ -10,6 +10,7 @@ from aiohttp import web
 from octavo import topics
 from octavo.domain.errors import Rejected, Unauthenticated, Unavailable
 from octavo.faultpoint import Point, reach
+from octavo.listening import listening
 from octavo.messaging.publisher import Publisher
 from octavo.providers import ReceiptRequest
 from octavo.providers.sns_envelope import Forged, Refusal
@@ -160,7 +161,8 @@ class ReceiverPart:
         self._runner = web.ServerRunner(self._server, access_log=None)
         await self._runner.setup()
         self._site = web.TCPSite(self._runner, self._host, self._port, backlog=512)
-        await self._site.start()
+        with listening("OCTAVO_RECEIPTS_HOST, OCTAVO_RECEIPTS_PORT", self._host, self._port):
+            await self._site.start()
 
     def unready(self) -> str | None:
         """It can always take; whether Kafka can is the publisher's to say."""

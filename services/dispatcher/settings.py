@@ -2,16 +2,18 @@
 
 from pydantic import Field, field_validator
 
-from octavo.config import DatabaseSettings, SealingSettings, split
+from octavo.config import DatabaseSettings, RegionSettings, SealingSettings, split
+from octavo.domain.errors import Invalid
 from octavo.domain.notification import NotificationType
 from octavo.domain.retry import PROVIDER_BACKOFF, Backoff, seconds
+from octavo.domain.sender import parse_sms_sender
 from octavo.messaging.security import ConsumerConnection
 from octavo.providers.registry import names_of
 
 _MOST_DELAYS = 20
 
 
-class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings):
+class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings, RegionSettings):
     """The dispatcher."""
 
     in_flight: int = Field(default=1000, ge=1, le=10_000, description="Sends under way at most, for each topic.")
@@ -22,18 +24,21 @@ class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings):
     retry_jitter: float = Field(
         default=PROVIDER_BACKOFF.jitter, ge=0, le=0.9, description="Share that spreads each delay."
     )
-    default_region: str = Field(default="GB", pattern="^[A-Z]{2}$", description="Country that is not international.")
-    default_sms_sender: str = Field(
-        default="Octavo",
-        pattern=r"^[A-Za-z0-9 +]{1,15}$",
-        description="Sender of SMS of services without one of their own.",
-    )
+    default_sms_sender: str = Field(default="Octavo", description="Sender of SMS of services without one of their own.")
     sms_providers: str = Field(
         default="mmg=50,firetext=50", description="Providers of SMS and their weights at rest, comma-separated."
     )
     email_providers: str = Field(
         default="ses=100", description="Providers of email and their weights at rest, comma-separated."
     )
+
+    @field_validator("default_sms_sender")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        try:
+            return parse_sms_sender(value, field="it")
+        except Invalid as error:
+            raise ValueError(error.message) from None
 
     @field_validator("retry_delays")
     @classmethod

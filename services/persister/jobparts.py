@@ -5,7 +5,7 @@ from threading import Event
 
 from pydantic import Field
 
-from octavo.config import DatabaseSettings, SealingSettings
+from octavo.config import DatabaseSettings, RegionSettings, SealingSettings
 from octavo.crypto import Hasher, Sealer
 from octavo.messaging.kafka import KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
@@ -22,12 +22,9 @@ from services.persister.openjob import Files
 CONNECTIONS = 3
 
 
-class JobReaderSettings(DatabaseSettings, ConsumerConnection, SealingSettings, StoreSettings):
+class JobReaderSettings(DatabaseSettings, ConsumerConnection, SealingSettings, RegionSettings, StoreSettings):
     """The reader of CSV jobs."""
 
-    default_region: str = Field(
-        default="GB", pattern="^[A-Z]{2}$", description="Where a phone number without a country code is dialled."
-    )
     unused_upload_days: float = Field(
         default=2, ge=0.1, le=365, description="After so many days an uploaded file is erased that no job has named."
     )

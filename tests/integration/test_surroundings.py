@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -91,6 +92,21 @@ def test_what_alone_is_wrong_around_a_service_ends_it_before_it_takes_any_work(t
     assert "1 fault(s)" in done.stderr
     assert "the schema is none" in done.stderr
     assert '"event": "started"' not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [("persister", "OCTAVO_OPS_PORT"), ("api", "OCTAVO_API_PORT"), ("callbacks", "OCTAVO_RECEIPTS_PORT")],
+)
+def test_a_port_that_is_in_use_is_named(topics, environment, database_url, service, name):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment |= {"DATABASE_URL": database_url, name: str(taken.getsockname()[1])}
+        done = _run(service, environment)
+    assert done.returncode == 78
+    assert f"{name}: 127.0.0.1:{environment[name]}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_database_that_comes_late_and_has_another_schema_ends_the_process_that_never_was_ready(topics, environment):

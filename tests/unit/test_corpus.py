@@ -10,6 +10,8 @@ from octavo.crypto import Hasher, Sealer
 from octavo.v1.messages_pb2 import NotificationMessage
 from tests.corpora import RELEASES, corpus, later_release
 
+TOPICS_OF = {"0.1.0": 10}
+"""How many topics a release has."""
 RECORDS = [
     pytest.param(release, record, id=f"{release} {number} {record['topic']}")
     for release in RELEASES
@@ -19,7 +21,10 @@ RECORDS = [
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_there_is_a_record_of_every_topic(release):
-    assert {record["topic"] for record in corpus(release)["records"]} == {topic.name for topic in topics.ALL}
+    # Later releases may have more.
+    recorded = {record["topic"] for record in corpus(release)["records"]}
+    assert len(recorded) == TOPICS_OF[release]
+    assert recorded <= {topic.name for topic in topics.ALL}
 
 
 @pytest.mark.parametrize(("release", "record"), RECORDS)

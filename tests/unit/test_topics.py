@@ -51,3 +51,9 @@ def test_every_topic_has_a_dead_letter_topic():
     names = list(topics.names())
     assert len(names) == len(set(names)) == 2 * len(topics.ALL)
     assert "db-sms.dead" in names
+
+
+def test_two_lanes_for_the_same_are_refused():
+    again = topics.Lane("urgent", topics.LANES[0].type, topics.LANES[0].persist, topics.LANES[0].send)
+    with pytest.raises(ValueError, match="takes another one already"):
+        topics.by_use([*topics.LANES, again])

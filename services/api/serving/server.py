@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from octavo.listening import listening
 from services.api.serving.answers import Answers
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import CallerKind
@@ -79,11 +80,15 @@ class GrpcServer:
             reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         address = f"{self._settings.api_host}:{self._settings.api_port}"
         secure = credentials(self._settings.tls_files())
-        self.port = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
+        with listening("OCTAVO_API_HOST, OCTAVO_API_PORT", self._settings.api_host, self._settings.api_port):
+            self.port = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
         await self._wait_for_what_it_needs()
         await server.start()
         if self._settings.health_port:
-            self._probed = await health_alone(self._health, f"{self._settings.ops_host}:{self._settings.health_port}")
+            with listening("OCTAVO_HEALTH_PORT", self._settings.ops_host, self._settings.health_port):
+                self._probed = await health_alone(
+                    self._health, f"{self._settings.ops_host}:{self._settings.health_port}"
+                )
         self._server = server
         self._watch = asyncio.create_task(self._tell_health())
         log.info("serving", address=self._settings.api_host, port=self.port)

@@ -59,7 +59,7 @@ def test_the_default_stage_has_the_services_alone():
 
 
 def test_what_is_copied_reaches_the_engine():
-    allowed = {line[1:] for line in _lines(".containerignore") if line.startswith("!")}
+    allowed = {line[1:] for line in _lines(".dockerignore") if line.startswith("!")}
     copied = {
         source
         for word, rest in STEPS

@@ -27,6 +27,19 @@ def lines():
     root.setLevel(level)
 
 
+def test_each_try_to_reach_a_broker_is_not_told_of(lines):
+    for port in range(20):
+        logging.getLogger("kafka.net.connection").error("%s: Connection failed", port)
+        logging.getLogger("kafka.net.manager").error("%s: Connection lost", port)
+        logging.getLogger("some.library").error("%s: failed", port)
+    told = [line["logger"] for line in lines()]
+    assert (told.count("kafka.net.connection"), told.count("kafka.net.manager"), told.count("some.library")) == (
+        1,
+        1,
+        20,
+    )
+
+
 def test_an_event_is_one_line_of_json_with_service_level_and_time(lines):
     structlog.get_logger().info("started", parts=["a"])
     (line,) = lines()

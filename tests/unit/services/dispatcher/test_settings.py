@@ -34,6 +34,25 @@ def test_retries_follow_the_schedule_of_the_field_unless_told_otherwise():
     ]
 
 
+@pytest.mark.parametrize("region", ["XX", "gb", "", "44"])
+def test_a_country_that_no_number_has_is_refused(region):
+    with pytest.raises(ValidationError, match="two letters of a country"):
+        told(default_region=region)
+
+
+@pytest.mark.parametrize("sender", ["FifteenLetters1", "+++", "", "12", "A\nB"])
+def test_a_sender_that_no_service_may_have_is_refused(sender):
+    with pytest.raises(ValidationError, match="default_sms_sender"):
+        told(default_sms_sender=sender)
+
+
+def test_a_sender_that_a_service_may_have_will_do():
+    assert [told(default_sms_sender=sender).default_sms_sender for sender in ("A.B", "447400000000")] == [
+        "A.B",
+        "447400000000",
+    ]
+
+
 @pytest.mark.parametrize("draw", [0.0, 0.25, 1.0])
 def test_delays_are_spread_by_the_share_that_is_told(draw):
     wait = told(retry_delays="100", retry_jitter=0.2).backoff().after(1, draw)
