@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from octavo.config import DatabaseSettings, RegionSettings, SealingSettings, split
+from octavo.config import DatabaseSettings, RegionSettings, SealingSettings, Settings, split
 from octavo.domain.errors import Invalid
 from octavo.domain.notification import NotificationType
 from octavo.domain.retry import PROVIDER_BACKOFF, Backoff, seconds
@@ -13,7 +13,35 @@ from octavo.providers.registry import names_of
 _MOST_DELAYS = 20
 
 
-class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings, RegionSettings):
+class ProviderWeights(Settings):
+    """Which providers are called, and how often."""
+
+    sms_providers: str = Field(
+        default="mmg=50,firetext=50", description="Providers of SMS and their weights at rest, comma-separated."
+    )
+    email_providers: str = Field(
+        default="ses=100", description="Providers of email and their weights at rest, comma-separated."
+    )
+
+    @field_validator("sms_providers")
+    @classmethod
+    def _sms(cls, value: str) -> str:
+        _weights(value, NotificationType.SMS)
+        return value
+
+    @field_validator("email_providers")
+    @classmethod
+    def _email(cls, value: str) -> str:
+        _weights(value, NotificationType.EMAIL)
+        return value
+
+    def weights(self, notification_type: NotificationType) -> dict[str, int]:
+        """The providers of a type, with their weights at rest."""
+        sms = notification_type is NotificationType.SMS
+        return _weights(self.sms_providers if sms else self.email_providers, notification_type)
+
+
+class DispatcherSettings(ProviderWeights, DatabaseSettings, ConsumerConnection, SealingSettings, RegionSettings):
     """The dispatcher."""
 
     in_flight: int = Field(default=1000, ge=1, le=10_000, description="Sends under way at most, for each topic.")
@@ -25,12 +53,6 @@ class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings, 
         default=PROVIDER_BACKOFF.jitter, ge=0, le=0.9, description="Share that spreads each delay."
     )
     default_sms_sender: str = Field(default="Octavo", description="Sender of SMS of services without one of their own.")
-    sms_providers: str = Field(
-        default="mmg=50,firetext=50", description="Providers of SMS and their weights at rest, comma-separated."
-    )
-    email_providers: str = Field(
-        default="ses=100", description="Providers of email and their weights at rest, comma-separated."
-    )
 
     @field_validator("default_sms_sender")
     @classmethod
@@ -51,26 +73,9 @@ class DispatcherSettings(DatabaseSettings, ConsumerConnection, SealingSettings, 
             raise ValueError(f"needs at most {_MOST_DELAYS} delays of at most a week")
         return value
 
-    @field_validator("sms_providers")
-    @classmethod
-    def _sms(cls, value: str) -> str:
-        _weights(value, NotificationType.SMS)
-        return value
-
-    @field_validator("email_providers")
-    @classmethod
-    def _email(cls, value: str) -> str:
-        _weights(value, NotificationType.EMAIL)
-        return value
-
     def backoff(self) -> Backoff:
         """When a failed send is tried again."""
         return Backoff(seconds(*map(float, split(self.retry_delays))), self.retry_jitter)
-
-    def weights(self, notification_type: NotificationType) -> dict[str, int]:
-        """The providers of a type, with their weights at rest."""
-        sms = notification_type is NotificationType.SMS
-        return _weights(self.sms_providers if sms else self.email_providers, notification_type)
 
 
 def _weights(value: str, notification_type: NotificationType) -> dict[str, int]:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from octavo.domain.notification import NotificationType
 from octavo.domain.retry import PROVIDER_BACKOFF
+from octavo.loading import EXIT_MISCONFIGURED
+from services.dispatcher.__main__ import main
 from services.dispatcher.settings import DispatcherSettings
 
 
@@ -94,3 +96,23 @@ def test_providers_share_by_the_weights_that_are_told():
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         told(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("weights", "asked"),
+    [
+        ("mmg=50,firetext=50", {"OCTAVO_MMG_PASSWORD", "OCTAVO_FIRETEXT_API_KEY"}),
+        ("firetext=100", {"OCTAVO_FIRETEXT_API_KEY"}),
+        ("mmg=0,firetext=1", {"OCTAVO_FIRETEXT_API_KEY"}),
+    ],
+)
+def test_nothing_is_asked_of_a_provider_that_is_not_called(monkeypatch, capsys, weights, asked):
+    for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL", "OCTAVO_MMG_PASSWORD", "OCTAVO_FIRETEXT_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OCTAVO_SMS_PROVIDERS", weights)
+    with pytest.raises(SystemExit) as ended:
+        main(["--topics", "send-sms"])
+    assert ended.value.code == EXIT_MISCONFIGURED
+    told_of = capsys.readouterr().err
+    assert {one for one in ("OCTAVO_MMG_PASSWORD", "OCTAVO_FIRETEXT_API_KEY") if one in told_of} == asked
+    assert "OCTAVO_EMAIL_FROM" not in told_of
