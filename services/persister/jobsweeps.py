@@ -5,6 +5,7 @@ And what has to follow uploads that no job ever named.
 
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,7 @@ from octavo.process import repeat
 from octavo.storage.errors import transaction
 from octavo.storage.jobqueue import UPLOADS, files_to_erase, named_files, next_service, note_erased
 from octavo.storage.jobrows import cancel_job_rows, cancelled_lately
+from octavo.storage.oldjobs import forget_jobs, forget_problems
 from octavo.telemetry import metrics
 from octavo.telemetry.measured import measured
 from octavo.telemetry.zero import at_zero
@@ -26,6 +28,9 @@ STILL_ARRIVING = timedelta(minutes=5)
 """How long after its end rows of a cancelled job are looked for, that were on their way."""
 FILES_AT_ONCE = 20
 SWEPT_FILES = "files of jobs"
+SWEPT_JOBS = "old jobs"
+OLD_EVERY_SECONDS = 60.0
+"""How often it is looked for what is days old."""
 UPLOADS_EVERY_SECONDS = 3600.0
 UPLOADS_AT_ONCE = 200
 SWEPT_UPLOADS = "unused uploads"
@@ -39,16 +44,22 @@ class JobSweeps:
         self._engine = engine
         self._store = store
         self._every = every_seconds
-        at_zero(metrics.SWEPT, [SWEPT_FILES])
+        self._looked_at = -OLD_EVERY_SECONDS
+        at_zero(metrics.SWEPT, [SWEPT_FILES, SWEPT_JOBS])
 
     def run(self, stop: Event) -> None:
         """Goes on until told to stop; PostgreSQL and the store may be away."""
         repeat("job sweeps", self.once, self._every, stop)
 
     def once(self) -> bool:
-        """One round; whether there may be more files. Raises Unavailable while PostgreSQL or the store is away."""
+        """One round; whether there may be more to do. Raises Unavailable while PostgreSQL or the store is away."""
         self.cancel_late_rows()
-        return self.erase_files() == FILES_AT_ONCE
+        if monotonic() - self._looked_at < OLD_EVERY_SECONDS:
+            return False
+        more = self.forget_old() or self.erase_files() == FILES_AT_ONCE
+        if not more:
+            self._looked_at = monotonic()
+        return more
 
     @measured
     def cancel_late_rows(self) -> None:
@@ -60,6 +71,18 @@ class JobSweeps:
             while after is not None:
                 with transaction(self._engine) as connection:
                     after = cancel_job_rows(connection, job_id, after)
+
+    @measured
+    def forget_old(self) -> bool:
+        """Deletes some jobs that ended when no row of theirs is left; whether there were any."""
+        with transaction(self._engine) as connection:
+            problems = forget_problems(connection)
+        with transaction(self._engine) as connection:
+            jobs = forget_jobs(connection)
+        if jobs:
+            metrics.SWEPT.labels(SWEPT_JOBS).inc(jobs)
+            log.info("old jobs forgotten", count=jobs)
+        return problems + jobs > 0
 
     @measured
     def erase_files(self) -> int:

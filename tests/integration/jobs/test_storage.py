@@ -9,6 +9,7 @@ from octavo.domain.ids import row_id
 from octavo.domain.notification import Status
 from octavo.storage.errors import transaction
 from octavo.storage.jobqueue import (
+    UPLOADS,
     Progress,
     advance_job,
     any_job_waits,
@@ -19,6 +20,7 @@ from octavo.storage.jobqueue import (
 )
 from octavo.storage.jobrows import cancel_job_rows, cancelled_lately, count_job_rows, report_rows
 from octavo.storage.jobs import TURN, cancel_job, create_job, get_job, list_jobs, problems_of
+from octavo.storage.oldjobs import forget_jobs, forget_problems
 from octavo.storage.send import claim_notifications
 
 
@@ -212,3 +214,35 @@ def test_the_report_pages_through_the_rows_in_their_order(jobs):
         pages.append([row.job_row for row in rows])
         last = rows[-1].id
     assert pages == [[1, 2, 5], [9]]
+
+
+def test_a_job_goes_when_no_row_of_it_can_be_left_with_what_was_wrong_in_its_file(jobs):
+    wrong = [(RowProblem(2, "name", Reason.CELL_TOO_LONG),)]
+    uploaded = f"{jobs.service_id}{UPLOADS}people.csv"
+    old = [jobs.create(wrong), jobs.create(wrong, object_key=uploaded)]
+    kept = [jobs.create(wrong), jobs.create(wrong)]
+    jobs.execute(
+        "UPDATE jobs SET status = 'read', finished_at = now() - interval '121 days' WHERE id = :id", id=old[0].id
+    )
+    jobs.execute(
+        "UPDATE jobs SET status = 'read', finished_at = now() - interval '121 days' WHERE id = :id", id=old[1].id
+    )
+    jobs.execute(
+        "UPDATE jobs SET status = 'read', finished_at = now() - interval '119 days' WHERE id = :id", id=kept[0].id
+    )
+
+    def forgotten():
+        with transaction(jobs.engine) as connection:
+            return forget_problems(connection), forget_jobs(connection)
+
+    def left():
+        return {row.id for row in jobs.all("SELECT id FROM jobs")}
+
+    assert forgotten() == (2, 1)
+    # Its file is there still.
+    assert left() == {old[1].id, *(job.id for job in kept)}
+    jobs.execute("UPDATE jobs SET file_erased_at = now() WHERE id = :id", id=old[1].id)
+    assert forgotten() == (0, 1)
+    assert forgotten() == (0, 0)
+    assert left() == {job.id for job in kept}
+    assert {row.job_id for row in jobs.all("SELECT job_id FROM job_problems")} == left()
