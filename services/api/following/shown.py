@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from sqlalchemy import Row
 
 from octavo.crypto import Sealer, personalisation_of, sms_prefix_of
+from octavo.domain.errors import Malformed
 from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.domain.template import render_sms, render_subject, render_text
 from octavo.storage.columns import KEY_TYPE, STATUS, TYPE
 from octavo.storage.directory import Directory, Service
 from octavo.v1 import notification_pb2 as pb
 from services.api.fields import written_time
+
+log = structlog.get_logger()
 
 
 class Shown:
@@ -22,7 +26,7 @@ class Shown:
         self._directory = directory
 
     def notification(self, row: Row[Any], service: Service, moves: Sequence[Row[Any]] = ()) -> pb.Notification:
-        """The notification of a row. Body and recipient are empty once they are erased."""
+        """The notification of a row. Body and recipient are empty once they are erased, or if no key opens them."""
         shown = pb.Notification(
             id=str(row.id),
             service_id=str(row.service_id),
@@ -53,7 +57,12 @@ class Shown:
         return shown
 
     def _open(self, row: Row[Any], service: Service, shown: pb.Notification) -> None:
-        content = self._sealer.open(row.id.bytes, bytes(row.sealed))
+        try:
+            content = self._sealer.open(row.id.bytes, bytes(row.sealed))
+        except Malformed as error:
+            # A key is missing: that is the operators' to mend, and no reason to hide the rest of it, or of a page.
+            log.warning("a notification can't be opened", notification_id=str(row.id), error=str(error))
+            return
         version = self._directory.version(row.template_id, row.template_version)
         values = personalisation_of(content)
         shown.recipient = content.recipient

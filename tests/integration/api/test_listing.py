@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import text
 
+from octavo.storage.errors import transaction
 from octavo.v1 import notification_pb2 as shown
 from octavo.v1 import notification_service_pb2 as pb
 from tests.integration.api.wire import refused
@@ -168,3 +170,15 @@ def test_what_is_past_its_retention_is_listed_without_its_text(new_tenant, datab
     got = tenant.get(sent)
     assert (got.body, got.recipient, got.reference) == ("", "", "old")
     assert got.created_at.ToDatetime(tzinfo=UTC) <= datetime.now(UTC)
+
+
+def test_what_no_key_opens_is_shown_without_its_content(new_tenant, database):
+    tenant = new_tenant()
+    sent = [tenant.send(reference=reference) for reference in ("first", "second")]
+    for one in sent:
+        tenant.get(one.id)
+    with transaction(database.engine) as connection:
+        connection.execute(text("UPDATE notifications SET sealed = 'x' WHERE id = :id"), {"id": sent[0].id})
+    found = {one.reference: (one.recipient, one.body) for one in tenant.list().notifications}
+    assert found == {"first": ("", ""), "second": ("+447700900001", sent[1].body)}
+    assert tenant.get(sent[0].id).reference == "first"
