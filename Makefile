@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 STACK := $(RUN) -m deploy.local
-# Most tests wait for most of their time: two files of them at once take two thirds of the time, on two cores too.
+# Most tests wait for most of their time: two files of them at once take four fifths of the time, on two cores too.
 AT_ONCE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
