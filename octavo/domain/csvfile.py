@@ -103,7 +103,8 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]
             description = f"the file's encoding can't be read in or soon after row {row}, line {reader.line_num}"
             raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
         except _TooLongError:
-            description = f"row {row} is longer than {LONGEST_ROW:,} characters (line {reader.line_num})"
+            place = f"row {row}" if row else "the header"
+            description = f"{place} is longer than {LONGEST_ROW:,} characters (line {reader.line_num})"
             raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
         unread.clear()
         header = header or cells

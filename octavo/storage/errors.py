@@ -19,7 +19,7 @@ _UNREACHED = (
     (r"database .* does not exist", "it has no database of that name"),
     (r"too many clients|connection slots|too many connections", "it has no connection left"),
     (r"starting up|shutting down|in recovery", "it is starting or stopping"),
-    (r"certificate|SSL|TLS|host name .* match", "TLS fails"),
+    (r"certificate|SSL error|support SSL", "TLS fails"),
     (r"could not translate host name|Name or service not known", "nobody knows its host"),
     (r"Connection refused|No such file", "nobody listens there"),
     (r"timeout expired|timed out", "no connection in time"),

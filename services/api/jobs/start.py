@@ -81,7 +81,7 @@ class JobStart:
             if before is None:
                 raise
             return before
-        if wish.request_id is not None and may_repeat(wish.request_id, now) and await self._is_there(wish, service):
+        if await self._is_there(wish, service, now):
             return str(wish.id)
         head = check_template(wish, service, await self._known.template(wish.template_id))
         version = await self._known.version(head.id, head.version)
@@ -105,7 +105,7 @@ class JobStart:
             wish = self._reading.read(request, service, key.key_type, now, b"", again=True)
         except Invalid:
             return None
-        return str(wish.id) if await self._is_there(wish, service) else None
+        return str(wish.id) if await self._is_there(wish, service, now) else None
 
     async def _find(self, wish: JobWish) -> Stored:
         stored = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.find, wish.object_key)
@@ -122,8 +122,10 @@ class JobStart:
             return Guests(service.id.bytes, hashes)
         return None
 
-    async def _is_there(self, wish: JobWish, service: Service) -> bool:
+    async def _is_there(self, wish: JobWish, service: Service, now: datetime) -> bool:
         """Whether the job exists. Raises AlreadyExists if it has another content."""
+        if wish.request_id is None or not may_repeat(wish.request_id, now):
+            return False
         row = await self._transactions.run(lambda connection: get_job(connection, service.id, wish.id))
         if row is not None and bytes(row.content_hash) != wish.content_hash:
             raise reused()

@@ -98,8 +98,8 @@ class Sending:
             if before is None:
                 raise
             return before
-        if wish.request_id is not None and may_repeat(wish.request_id, now):
-            again = await self._again(wish, service)
+        if wish.request_id is not None:
+            again = await self._again(wish, service, now)
             if again is not None:
                 return again
         head = check_template(wish, service, await self._known.template(wish.template_id))
@@ -118,9 +118,11 @@ class Sending:
             wish = self._acceptance.read(request, service, key.key_type, now, b"", again=True)
         except Invalid:
             return None
-        return await self._again(wish, service)
+        return await self._again(wish, service, now)
 
-    async def _again(self, wish: Wish, service: Service) -> SendResponse | None:
+    async def _again(self, wish: Wish, service: Service, now: datetime) -> SendResponse | None:
+        if wish.request_id is None or not may_repeat(wish.request_id, now):
+            return None
         row = await self._earlier.find(wish.id)
         if row is None:
             return None
