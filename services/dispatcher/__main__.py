@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Collection, Sequence
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from octavo.config import OpsSettings, split
 from octavo.domain.notification import NotificationType
@@ -33,7 +34,7 @@ def _called(types: Collection[NotificationType]) -> list[str]:
     """The providers of these types that are called: of others nothing needs to be known."""
     try:
         weights = loaded(ProviderWeights)
-    except ValidationError:
+    except (ValidationError, SettingsError):
         # Nobody knows which; what is wrong is told with all other faults.
         return []
     return [
