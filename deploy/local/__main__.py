@@ -76,9 +76,11 @@ def logs(
 ) -> None:
     """Print the last lines of the logs."""
     folder = _stack(directory).instance.logs
-    files = [folder / f"{part}.log"] if part else sorted(file for file in folder.glob("*.log") if file.stat().st_size)
-    if missing := [file for file in files if not file.exists()] or not files:
-        print(f"no log yet: {missing if files else folder}", file=sys.stderr)
+    there = sorted(folder.glob("*.log"))
+    files = [file for file in there if (file.stem == part if part else file.stat().st_size)]
+    if not files:
+        names = ", ".join(file.stem for file in there) or "none"
+        print(f"no log of {part or 'anything'}; there are: {names}", file=sys.stderr)
         raise typer.Exit(1)
     if follow:
         subprocess.run(["/usr/bin/env", "tail", "-n", str(lines), "-F", *map(str, files)], check=False)

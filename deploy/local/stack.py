@@ -84,7 +84,12 @@ class Stack(Control):
                 self.instance.remove()
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except KeyboardInterrupt:
+            # Of what failed the logs are to be read; of what nobody wants any more nothing is.
+            self.stop(wipe=not self._keep)
+            raise
         return self
 
     def __exit__(

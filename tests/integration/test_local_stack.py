@@ -215,6 +215,18 @@ def test_an_interrupted_up_leaves_nothing_running(directory):
     assert not [status for status in stack.statuses() if status.pid]
 
 
+def test_an_interrupted_start_of_a_passing_stack_leaves_nothing_at_all(directory):
+    using = "import sys; from pathlib import Path; from deploy.local.stack import Stack\n"
+    using += "with Stack(Path(sys.argv[1]), {'kafka', 'postgres', 'api'}): pass"
+    command = ["env", "--default-signal=INT", sys.executable, "-c", using, str(directory)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
+        stack = Stack(directory)
+        until(lambda: any(status.pid for status in stack.statuses()))
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(30) != 0
+    assert not directory.exists()
+
+
 def test_up_status_and_down_on_the_command_line(directory):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "deploy.local", *arguments, "--directory", str(directory)]
@@ -225,6 +237,9 @@ def test_up_status_and_down_on_the_command_line(directory):
     assert run("up", "--parts", "postgres").returncode == 0, "a second time nothing is left to do"
     assert run("status").returncode == 0
     assert "ready to accept connections" in run("logs", "--part", "postgres").stdout
+    unknown = run("logs", "--part", "nope")
+    assert (unknown.returncode, "no log of nope; there are: " in unknown.stderr) == (1, True)
+    assert "postgres" in unknown.stderr
     variables = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines())
     assert rows(variables["DATABASE_URL"], "SELECT 1") == [(1,)]
     assert run("down").returncode == 0
