@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from octavo.domain.errors import Invalid, Reason
 from octavo.domain.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_SEND_AHEAD
 from octavo.domain.text import check_line
+from octavo.storage.directory import Service
 
 T = TypeVar("T")
 
@@ -46,16 +47,22 @@ def read_time(request: Message, field: str) -> datetime | None:
     return given.ToDatetime(tzinfo=UTC)
 
 
-def read_send_at(request: Message, now: datetime) -> datetime | None:
+def check_send_at(send_at: datetime | None, now: datetime) -> None:
     """When to send; None for at once. Raises Invalid for a time that is past, or too far ahead."""
-    send_at = read_time(request, "send_at")
     if send_at is not None and not now - LATE <= send_at <= now + MAX_SEND_AHEAD:
         raise Invalid.of(
             "send_at",
             Reason.SEND_AT_OUT_OF_RANGE,
             f"send_at must not be in the past, nor more than {MAX_SEND_AHEAD.days} days ahead",
         )
-    return send_at
+
+
+def check_choice(service: Service, *, reply_to: str = "", sms_sender: str = "") -> None:
+    """Whom a call names as its sender, if anybody. Raises Invalid unless it is one of the service's."""
+    if reply_to and reply_to not in service.reply_to_addresses:
+        raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
+    if sms_sender and sms_sender not in service.sms_senders:
+        raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
 
 
 def read_page_size(given: int) -> int:

@@ -11,7 +11,7 @@ from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.text import check_line
 from octavo.storage.directory import Service, TemplateHead
 from octavo.v1 import job_service_pb2 as pb
-from services.api.fields import MAX_NAME, read_id, read_send_at, read_time
+from services.api.fields import MAX_NAME, check_choice, check_send_at, read_id, read_time
 
 MAX_KEY_BYTES = 1_024
 """Longest key of S3."""
@@ -48,23 +48,16 @@ class JobReading:
         key_type: KeyType,
         now: datetime,
         randomness: bytes,
-        *,
-        again: bool = False,
     ) -> JobWish:
-        """The request, read. Raises Invalid that names the first field that breaks a rule; NotFound for a foreign key.
+        """The request, read.
 
-        Of a call that is made `again` only what holds at any time is asked: its send_at may be past by now, and its sender no
-        longer the service's.
+        Raises Invalid that names the first field that breaks a rule which holds at any time; NotFound for a foreign key.
         """
         template_id = read_id("template_id", request.template_id)
         key = _object_key(request.object_key, service)
         check_line("etag", request.etag, max_length=MAX_NAME)
         check_line("file_name", request.file_name, max_length=MAX_NAME)
-        if again:
-            send_at = read_time(request, "send_at")
-        else:
-            send_at = read_send_at(request, now)
-            _check_choice(request, service)
+        send_at = read_time(request, "send_at")
         # What a test key sends goes nowhere: the same call with another key is another content.
         purpose = b"test job" if key_type is KeyType.TEST else b"job"
         request_id = check_request_id(request.request_id, now) if request.request_id else None
@@ -83,11 +76,13 @@ class JobReading:
         )
 
 
-def _check_choice(request: pb.CreateJobRequest, service: Service) -> None:
-    if request.reply_to and request.reply_to not in service.reply_to_addresses:
-        raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")
-    if request.sms_sender and request.sms_sender not in service.sms_senders:
-        raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
+def check_first(wish: JobWish, service: Service, now: datetime) -> None:
+    """Asks what has to hold the first time only: when a call is repeated, its time may be past and its sender gone.
+
+    Raises Invalid that names the first field that breaks a rule.
+    """
+    check_send_at(wish.send_at, now)
+    check_choice(service, reply_to=wish.reply_to, sms_sender=wish.sms_sender)
 
 
 def check_template(wish: JobWish, service: Service, head: TemplateHead | None) -> TemplateHead:

@@ -27,7 +27,7 @@ from octavo.v1.messages_pb2 import JobMessage
 from services.api.fields import written_time
 from services.api.jobs.check import Checked
 from services.api.jobs.checker import Checker, Guests
-from services.api.jobs.request import JobReading, JobWish, check_template
+from services.api.jobs.request import JobReading, JobWish, check_first, check_template
 from services.api.jobs.uploads import check_size
 from services.api.jobs.view import told
 from services.api.known import Known
@@ -74,15 +74,10 @@ class JobStart:
         now = self._clock()
         if service.suspended:
             raise Forbidden(Reason.SERVICE_SUSPENDED, "the service is suspended")
-        try:
-            wish = self._reading.read(request, service, key.key_type, now, os.urandom(BYTES_OF_RANDOMNESS))
-        except Invalid:
-            before = await self._created_before(request, service, key, now)
-            if before is None:
-                raise
-            return before
-        if await self._is_there(wish, service, now):
+        wish = self._reading.read(request, service, key.key_type, now, os.urandom(BYTES_OF_RANDOMNESS))
+        if wish.request_id is not None and may_repeat(wish.request_id, now) and await self._is_there(wish, service):
             return str(wish.id)
+        check_first(wish, service, now)
         head = check_template(wish, service, await self._known.template(wish.template_id))
         version = await self._known.version(head.id, head.version)
         stored = await self._find(wish)
@@ -94,18 +89,6 @@ class JobStart:
         await self._write(job, service, checked, now)
         await self._tell(job)
         return str(job.id)
-
-    async def _created_before(
-        self, request: pb.CreateJobRequest, service: Service, key: ApiKey, now: datetime
-    ) -> str | None:
-        """The id of the job, if this call repeats the one that made it, and broke no rule then."""
-        if not request.request_id:
-            return None
-        try:
-            wish = self._reading.read(request, service, key.key_type, now, b"", again=True)
-        except Invalid:
-            return None
-        return str(wish.id) if await self._is_there(wish, service, now) else None
 
     async def _find(self, wish: JobWish) -> Stored:
         stored = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.find, wish.object_key)
@@ -122,10 +105,8 @@ class JobStart:
             return Guests(service.id.bytes, hashes)
         return None
 
-    async def _is_there(self, wish: JobWish, service: Service, now: datetime) -> bool:
+    async def _is_there(self, wish: JobWish, service: Service) -> bool:
         """Whether the job exists. Raises AlreadyExists if it has another content."""
-        if wish.request_id is None or not may_repeat(wish.request_id, now):
-            return False
         row = await self._transactions.run(lambda connection: get_job(connection, service.id, wish.id))
         if row is not None and bytes(row.content_hash) != wish.content_hash:
             raise reused()

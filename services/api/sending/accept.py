@@ -25,7 +25,7 @@ from octavo.topics import Outgoing, lane_of, to
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage, SealedContent
 from octavo.v1.template_service_pb2 import PreviewTemplateRequest
-from services.api.fields import read_id, read_send_at, read_time, written_time
+from services.api.fields import check_choice, check_send_at, read_id, read_time, written_time
 
 # What a test key sends goes nowhere: the same call with another key is another content.
 _PURPOSES = {
@@ -80,14 +80,8 @@ class Acceptance:
         key_type: KeyType,
         now: datetime,
         randomness: bytes,
-        *,
-        again: bool = False,
     ) -> Wish:
-        """The request, read. Raises Invalid that names the first field that breaks a rule.
-
-        Of a call that is made `again` only what holds at any time is asked: its send_at may be past by now, and its sender no
-        longer the service's.
-        """
+        """The request, read. Raises Invalid that names the first field that breaks a rule which holds at any time."""
         template_id = _template_id(request.template_id)
         is_sms = isinstance(request, pb.SendSmsRequest)
         recipient: Recipient = (
@@ -97,11 +91,7 @@ class Acceptance:
         )
         _check_reference(request.reference)
         personalisation = read_personalisation(request)
-        if again:
-            send_at = read_time(request, "send_at")
-        else:
-            _check_choice(request, service)
-            send_at = read_send_at(request, now)
+        send_at = read_time(request, "send_at")
         request_id = check_request_id(request.request_id, now) if request.request_id else None
         service_id = service.id.bytes
         return Wish(
@@ -169,6 +159,18 @@ class Acceptance:
         if wish.type is NotificationType.SMS:
             content.sms_prefix = service.prefix or ""
         return self._sealer.seal(content)
+
+
+def check_first(wish: Wish, service: Service, now: datetime) -> None:
+    """Asks what has to hold the first time only: when a call is repeated, its time may be past and its sender gone.
+
+    Raises Invalid that names the first field that breaks a rule.
+    """
+    if isinstance(wish.request, pb.SendSmsRequest):
+        check_choice(service, sms_sender=wish.request.sms_sender)
+    else:
+        check_choice(service, reply_to=wish.request.reply_to)
+    check_send_at(wish.send_at, now)
 
 
 def check_template(wish: Wish, service: Service, head: TemplateHead | None) -> TemplateHead:
@@ -251,11 +253,3 @@ def _check_reference(reference: str) -> None:
             Reason.REFERENCE_TOO_LONG,
             f"reference must have at most {MAX_REFERENCE_BYTES:,} bytes in UTF-8",
         )
-
-
-def _check_choice(request: SendRequest, service: Service) -> None:
-    if isinstance(request, pb.SendSmsRequest):
-        if request.sms_sender and request.sms_sender not in service.sms_senders:
-            raise Invalid.of("sms_sender", Reason.UNKNOWN_SMS_SENDER, "sms_sender is not one of the service's")
-    elif request.reply_to and request.reply_to not in service.reply_to_addresses:
-        raise Invalid.of("reply_to", Reason.UNKNOWN_REPLY_TO, "reply_to is not one of the service's")

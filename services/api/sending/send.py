@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from octavo.crypto import Randomness
-from octavo.domain.errors import Forbidden, Invalid, Reason, Rejected
+from octavo.domain.errors import Forbidden, Reason, Rejected
 from octavo.domain.ids import may_repeat
 from octavo.domain.notification import KeyType
 from octavo.faultpoint import Point, reach
@@ -15,7 +15,16 @@ from octavo.storage.directory import ApiKey, Service
 from octavo.telemetry import metrics, traces
 from octavo.telemetry.measured import measured
 from services.api.known import Known
-from services.api.sending.accept import Acceptance, Accepted, SendRequest, SendResponse, Wish, answer, check_template
+from services.api.sending.accept import (
+    Acceptance,
+    Accepted,
+    SendRequest,
+    SendResponse,
+    Wish,
+    answer,
+    check_first,
+    check_template,
+)
 from services.api.sending.earlier import Earlier
 from services.api.sending.guests import Guests
 from services.api.sending.limiting import Limits
@@ -89,40 +98,19 @@ class Sending:
 
         Raises Rejected or Unavailable.
         """
-        try:
-            wish = self._acceptance.read(
-                request, service, key.key_type, now, self._randomness.take(BYTES_OF_RANDOMNESS)
-            )
-        except Invalid:
-            before = await self._accepted_before(request, service, key, now)
-            if before is None:
-                raise
-            return before
-        if wish.request_id is not None:
-            again = await self._again(wish, service, now)
+        wish = self._acceptance.read(request, service, key.key_type, now, self._randomness.take(BYTES_OF_RANDOMNESS))
+        if wish.request_id is not None and may_repeat(wish.request_id, now):
+            again = await self._again(wish, service)
             if again is not None:
                 return again
+        check_first(wish, service, now)
         head = check_template(wish, service, await self._known.template(wish.template_id))
         version = await self._known.version(head.id, head.version)
         if (service.trial and key.key_type is not KeyType.TEST) or key.key_type is KeyType.TEAM:
             await self._guests.check(service.id, wish)
         return self._acceptance.accept(wish, service, key.key_type, head, version, now)
 
-    async def _accepted_before(
-        self, request: SendRequest, service: Service, key: ApiKey, now: datetime
-    ) -> SendResponse | None:
-        """The answer of the first call, if this one repeats it and broke no rule then."""
-        if not request.request_id:
-            return None
-        try:
-            wish = self._acceptance.read(request, service, key.key_type, now, b"", again=True)
-        except Invalid:
-            return None
-        return await self._again(wish, service, now)
-
-    async def _again(self, wish: Wish, service: Service, now: datetime) -> SendResponse | None:
-        if wish.request_id is None or not may_repeat(wish.request_id, now):
-            return None
+    async def _again(self, wish: Wish, service: Service) -> SendResponse | None:
         row = await self._earlier.find(wish.id)
         if row is None:
             return None

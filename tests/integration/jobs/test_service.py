@@ -22,6 +22,7 @@ from octavo.v1 import job_service_pb2 as pb
 from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as notifications
 from octavo.v1.messages_pb2 import NotificationMessage
+from services.api.fields import LATE
 from tests.integration.api.wire import refusal_of, refused
 from tests.waiting import until
 
@@ -159,6 +160,16 @@ def test_the_same_call_again_is_the_same_job(team):
     assert (answer.code, answer.reason) == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
     persisted(team, jobs[0], 3)
     assert team.used() == 3
+
+
+def test_the_same_call_is_the_same_job_though_its_time_to_send_is_past(team):
+    file = team.upload(people(1))
+    request_id = str(uuid7(datetime.now(UTC) - timedelta(seconds=5), os.urandom(10)))
+    late = stamp(timedelta(seconds=2) - LATE)
+    job = team.create(file, request_id=request_id, send_at=late)
+    until(lambda: late.ToDatetime(tzinfo=UTC) + LATE < datetime.now(UTC))
+    assert team.create(file, request_id=request_id, send_at=late).id == job.id
+    assert refused(lambda: team.create(file, send_at=late)).reason == "SEND_AT_OUT_OF_RANGE"
 
 
 def test_a_job_that_exceeds_the_daily_limit_is_refused_as_a_whole(new_team):
