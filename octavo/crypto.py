@@ -4,13 +4,13 @@ import os
 from collections.abc import Sequence
 from threading import Lock
 from typing import Literal
-from weakref import WeakSet
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from octavo.domain.errors import Malformed
 from octavo.domain.merge import Personalisation
+from octavo.forks import begin_anew_in_children
 from octavo.sealedforms import AesGcmForm, FernetForm, Form, Opened
 from octavo.v1.messages_pb2 import SealedContent
 
@@ -28,10 +28,14 @@ class Randomness:
     """
 
     def __init__(self) -> None:
+        self.begin_anew()
+        begin_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Draws anew: with the same nonces, a child's AES-GCM would give away what both it and its parent sealed."""
         self._lock = Lock()
         self._block = b""
         self._at = 0
-        _ALL.add(self)
 
     def take(self, size: int) -> bytes:
         """So many bytes, which nobody else gets; 4,096 at most."""
@@ -40,24 +44,6 @@ class Randomness:
                 self._block, self._at = os.urandom(_BLOCK_BYTES), 0
             self._at += size
             return self._block[self._at - size : self._at]
-
-    def forget(self) -> None:
-        """Draws anew, in a process where no other thread is yet: whoever held the lock is not in it."""
-        self._lock = Lock()
-        self._block = b""
-        self._at = 0
-
-
-_ALL: WeakSet[Randomness] = WeakSet()
-
-
-def _forget_all() -> None:
-    for one in _ALL:
-        one.forget()
-
-
-# Parent and child would seal with the same nonces, which with AES-GCM gives away what both sealed.
-os.register_at_fork(after_in_child=_forget_all)
 
 
 class Sealer:

@@ -3,20 +3,20 @@
 A key is 32 bytes in URL-safe base64. The first one seals, all open.
 """
 
-import os
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from time import time
 from typing import ClassVar, NamedTuple, Protocol
-from weakref import WeakSet
 
 from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from octavo.forks import begin_anew_in_children
 
 MESSAGES_OF_A_SALT = 2**24
 """With random nonces of 96 bits, two of so many are the same once in 2**49 salts."""
@@ -104,11 +104,11 @@ class AesGcmForm:
         self._most_salts = remembered_salts
         self._head: bytes
         self._cipher: AESGCM
-        self.begin()
-        _ALL.add(self)
+        self.begin_anew()
+        begin_anew_in_children(self)
 
-    def begin(self) -> None:
-        """Begins with a salt of its own, also in a process where no other thread is yet: whoever held a lock is not in it."""
+    def begin_anew(self) -> None:
+        """Begins with a salt of its own."""
         self._lock = Lock()
         self._left = 0
         self._remembered = _Remembered(self._most_salts)
@@ -155,17 +155,6 @@ class AesGcmForm:
 
     def _derived(self, key: int, salt: bytes) -> AESGCM:
         return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt, _INFO).derive(self._keys[key]))
-
-
-_ALL: WeakSet[AesGcmForm] = WeakSet()
-
-
-def _begin_all() -> None:
-    for one in _ALL:
-        one.begin()
-
-
-os.register_at_fork(after_in_child=_begin_all)
 
 
 class _Opener(NamedTuple):

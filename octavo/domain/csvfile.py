@@ -95,21 +95,23 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str]]
         except csv.Error as error:
             column = _column_at_fault("".join(unread), delimiter)
             name = _told(header[column]) if column < len(header) else str(column + 1)
-            place = f"row {row}" if row else "the header"
-            description = f"{place}, column {name}, can't be read as CSV (line {reader.line_num}): {error}"
+            description = f"{_place(row)}, column {name}, can't be read as CSV (line {reader.line_num}): {error}"
             field = f"row[{row}].column[{name}]" if row else f"column[{name}]"
             raise Invalid.of(field, Reason.FILE_UNREADABLE, description) from None
         except UnicodeError:
             description = f"the file's encoding can't be read in or soon after row {row}, line {reader.line_num}"
             raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
         except _TooLongError:
-            place = f"row {row}" if row else "the header"
-            description = f"{place} is longer than {LONGEST_ROW:,} characters (line {reader.line_num})"
+            description = f"{_place(row)} is longer than {LONGEST_ROW:,} characters (line {reader.line_num})"
             raise Invalid.of(f"row[{row}]", Reason.FILE_UNREADABLE, description) from None
         unread.clear()
         header = header or cells
         yield cells
         row += 1
+
+
+def _place(row: int) -> str:
+    return f"row {row}" if row else "the header"
 
 
 class _TooLongError(Exception):

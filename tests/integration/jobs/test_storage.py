@@ -221,15 +221,12 @@ def test_a_job_goes_when_no_row_of_it_can_be_left_with_what_was_wrong_in_its_fil
     uploaded = f"{jobs.service_id}{UPLOADS}people.csv"
     old = [jobs.create(wrong), jobs.create(wrong, object_key=uploaded)]
     kept = [jobs.create(wrong), jobs.create(wrong)]
-    jobs.execute(
-        "UPDATE jobs SET status = 'read', finished_at = now() - interval '121 days' WHERE id = :id", id=old[0].id
-    )
-    jobs.execute(
-        "UPDATE jobs SET status = 'read', finished_at = now() - interval '121 days' WHERE id = :id", id=old[1].id
-    )
-    jobs.execute(
-        "UPDATE jobs SET status = 'read', finished_at = now() - interval '119 days' WHERE id = :id", id=kept[0].id
-    )
+    for job, days in ((old[0], 121), (old[1], 121), (kept[0], 119)):
+        jobs.execute(
+            "UPDATE jobs SET status = 'read', finished_at = now() - make_interval(days => :days) WHERE id = :id",
+            id=job.id,
+            days=days,
+        )
 
     def forgotten():
         with transaction(jobs.engine) as connection:
