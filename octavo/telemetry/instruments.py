@@ -16,7 +16,9 @@ class Counter(prometheus_client.Counter):
         if amount < 0 or exemplar:
             super().inc(amount, exemplar)
         else:
-            self._value.inc(amount)
+            value = self._value
+            with value._lock:  # noqa: SLF001 - as it does itself, one call later
+                value._value += amount  # noqa: SLF001
 
 
 class Histogram(prometheus_client.Histogram):
@@ -27,5 +29,8 @@ class Histogram(prometheus_client.Histogram):
         if exemplar:
             super().observe(amount, exemplar)
         else:
-            self._sum.inc(amount)
-            self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+            total = self._sum
+            # One lock for both: nobody else counts in them.
+            with total._lock:  # noqa: SLF001 - as above
+                total._value += amount  # noqa: SLF001
+                self._buckets[bisect_left(self._upper_bounds, amount)]._value += 1  # noqa: SLF001
