@@ -5,7 +5,7 @@ email and "a, b and c" elsewhere. What is put in is never looked at again: a val
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from octavo.domain.errors import Invalid, Reason, Violation
@@ -39,6 +39,8 @@ class Sink(Protocol):
     """Where a merged text goes: how values are written there, and how long the whole may be, in characters."""
 
     limit: int
+    as_is: bool
+    """Whether literals and single values are written as they are."""
 
     def literal(self, text: str) -> str:
         """A piece of the template itself."""
@@ -63,6 +65,16 @@ class Template:
     """The names as first written, in order, each once."""
     conditional: frozenset[str]
     """Those of them that only decide whether some text is kept."""
+    pattern: str | None = field(init=False, compare=False, repr=False)
+    """The whole as a format of Python's, `%s` for each slot; None if any is conditional."""
+    order: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    """The slots' indices."""
+
+    def __post_init__(self) -> None:
+        slots = [piece for piece in self.pieces if isinstance(piece, Slot)]
+        plain = all(slot.kept is None for slot in slots)
+        object.__setattr__(self, "pattern", _pattern(self.pieces) if plain else None)
+        object.__setattr__(self, "order", tuple(slot.index for slot in slots))
 
     @classmethod
     def parse(cls, source: str) -> "Template":
@@ -92,6 +104,10 @@ class Template:
         Raises Invalid with one MISSING_PERSONALISATION for each name without a value, or with CONTENT_TOO_LONG.
         """
         values = self._values(personalisation)
+        if sink.as_is and self.pattern is not None:
+            text = self._at_once(self.pattern, values, sink.limit)
+            if text is not None:
+                return text
         out: list[str] = []
         listed = 0
         for piece in self.pieces:
@@ -116,6 +132,18 @@ class Template:
             raise too_long(sink.limit)
         return "".join(out)
 
+    def _at_once(self, pattern: str, values: Sequence[Value], limit: int) -> str | None:
+        """The text, which for most is as simple as this; None if a value is a list, or if it might be longer than the limit."""
+        written: list[str] = []
+        size = len(pattern)
+        for index in self.order:
+            value = values[index]
+            if not isinstance(value, str):
+                return None
+            size += len(value)
+            written.append(value)
+        return pattern % tuple(written) if size <= limit else None
+
     def _values(self, personalisation: Personalisation) -> list[Value]:
         """The values in the order of the placeholders. An exact name wins over one that is spelled differently."""
         try:
@@ -136,9 +164,13 @@ class Template:
         return values
 
 
-def too_long(limit: int, field: str = "body") -> Invalid:
+def _pattern(pieces: Sequence[str | Slot]) -> str:
+    return "".join(piece.replace("%", "%%") if isinstance(piece, str) else "%s" for piece in pieces)
+
+
+def too_long(limit: int) -> Invalid:
     """The error for a text that its channel does not carry."""
-    return Invalid.of(field, Reason.CONTENT_TOO_LONG, f"the merged text is longer than {limit:,}")
+    return Invalid.of("body", Reason.CONTENT_TOO_LONG, f"the merged text is longer than {limit:,}")
 
 
 def _placeholders(source: str) -> list[tuple[int, int, str, str | None]]:

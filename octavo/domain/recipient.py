@@ -6,6 +6,7 @@ Errors name the rule that was broken, never the recipient.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import phonenumbers
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
@@ -60,8 +61,7 @@ _TEST_MAILBOXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneNumber:
+class PhoneNumber(NamedTuple):
     """A number that can be texted. `country` is its region (GB); `international` is seen from the default region."""
 
     e164: str
@@ -74,8 +74,7 @@ class PhoneNumber:
         return self.e164[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class EmailAddress:
+class EmailAddress(NamedTuple):
     """An address that can be mailed: its domain in lower case and ASCII (punycode), its mailbox as it was given."""
 
     address: str
@@ -89,9 +88,10 @@ def parse_phone(text: str, default_region: str = DEFAULT_REGION, *, field: str =
 
     Raises Invalid with the precise reason: letters, too short, too long, an unknown country, premium rate, satellite.
     """
-    check_text(field, text)
     found = _parse_phone(text, default_region) if len(text) <= _LONGEST_NUMBER else Reason.RECIPIENT_TOO_LONG
     if isinstance(found, Reason):
+        # What is a number has no such characters.
+        check_text(field, text)
         raise Invalid.of(field, found, f"{field}: {found.meaning}")
     return found
 

@@ -6,8 +6,8 @@ split over two parts. Characters are kept as they are: nothing is replaced to ma
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from octavo.domain.errors import Invalid, Reason
 
@@ -32,8 +32,7 @@ class Encoding(StrEnum):
     UCS2 = "ucs2"
 
 
-@dataclass(frozen=True, slots=True)
-class SmsSize:
+class SmsSize(NamedTuple):
     """`units` are septets in GSM-7 and 16-bit code units in UCS-2; `parts` is what a provider bills."""
 
     encoding: Encoding

@@ -31,6 +31,8 @@ _SMS_CHARACTERS = 10_000
 class _Sentence:
     """Values as they are; a list reads "a, b and c"."""
 
+    as_is = True
+
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
@@ -55,6 +57,8 @@ class _Bullets(_Sentence):
 
 class _Marks:
     """A mark for each value; the values themselves are kept aside."""
+
+    as_is = False
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
