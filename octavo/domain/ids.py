@@ -5,7 +5,7 @@ Rows insert in order, partitions are ranges of ids, and an id tells its age.
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from octavo.domain.errors import Invalid, Reason
 
@@ -16,6 +16,7 @@ REQUEST_ID_MAX_AHEAD = timedelta(minutes=5)
 FIRST_ATTEMPT = timedelta(seconds=2)
 """How old a request_id can be that no earlier call had (design, section 3)."""
 
+_BYTES = 16
 _VERSION = 0x7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -33,12 +34,41 @@ _MAX_ROW = (1 << 24) - 1
 
 def _assemble(milliseconds: int, random: int) -> UUID:
     """A UUIDv7 of 48 bits of time and 74 bits of anything, in that order of significance."""
-    return UUID(
-        int=(milliseconds << _TIMESTAMP_SHIFT)
+    return _uuid(
+        (milliseconds << _TIMESTAMP_SHIFT)
         | _FIXED_BITS
         | ((random >> 62) << _RANDOM_A_SHIFT)
         | (random & _RANDOM_B_MASK)
     )
+
+
+def _uuid(number: int) -> UUID:
+    """The UUID of a number, which must have 128 bits at most.
+
+    UUID() looks first for what it was given, and four times as long. Its attributes are read-only, but for this.
+    """
+    made = object.__new__(UUID)
+    object.__setattr__(made, "int", number)
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
+
+
+def id_of(written: bytes) -> UUID:
+    """An id from its 16 bytes, as messages carry it. Raises ValueError if they are not 16."""
+    _check_length(written)
+    return _uuid(int.from_bytes(written, "big"))
+
+
+def text_of(written: bytes) -> str:
+    """The usual text of an id of 16 bytes. Raises ValueError if they are not 16."""
+    _check_length(written)
+    digits = written.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _check_length(written: bytes) -> None:
+    if len(written) != _BYTES:
+        raise ValueError("an id has 16 bytes")
 
 
 def _milliseconds(at: datetime) -> int:

@@ -62,8 +62,3 @@ def message_of(row: Row[Any]) -> NotificationMessage:
         parts=row.parts,
         encoding=row.encoding,
     )
-
-
-def uuid_text(value: bytes) -> str:
-    """A UUID's text, of its 16 bytes. Raises ValueError if there are not 16."""
-    return str(UUID(bytes=value))

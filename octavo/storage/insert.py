@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from octavo.domain.errors import Malformed
-from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF, instant, uuid_text
+from octavo.domain.ids import id_of, text_of
+from octavo.storage.columns import KEY_TYPE_OF, TYPE_OF, instant
 from octavo.storage.partitions import whole_partitions
 from octavo.storage.prepared import Prepared
 from octavo.telemetry.measured import measured
@@ -116,13 +116,13 @@ def insert_notifications(connection: Connection, messages: Sequence[Notification
 def _arrays(messages: Sequence[NotificationMessage]) -> dict[str, Any]:
     try:
         return {
-            "id": [UUID(bytes=m.id) for m in messages],
-            "service_id": [uuid_text(m.service_id) for m in messages],
+            "id": [id_of(m.id) for m in messages],
+            "service_id": [text_of(m.service_id) for m in messages],
             "notification_type": [TYPE_OF[m.type].value for m in messages],
             "key_type": [KEY_TYPE_OF[m.key_type].value for m in messages],
-            "template_id": [uuid_text(m.template_id) for m in messages],
+            "template_id": [text_of(m.template_id) for m in messages],
             "template_version": [m.template_version for m in messages],
-            "job_id": [uuid_text(m.job_id) if m.job_id else None for m in messages],
+            "job_id": [text_of(m.job_id) if m.job_id else None for m in messages],
             "job_row": [m.job_row if m.job_id else None for m in messages],
             "reference": [m.reference or None for m in messages],
             "sealed": [m.sealed for m in messages],

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, CursorResult, Row, text
 
 from octavo.domain.errors import Malformed
+from octavo.domain.ids import id_of
 from octavo.domain.notification import FINAL, Standing, Status, settle
 from octavo.storage.columns import STATUS_OF, instant, micros
 from octavo.storage.partitions import BOUNDS, bounds, whole_partitions
@@ -164,7 +165,7 @@ def _check(receipt: ReceiptMessage) -> None:
 
 
 def _named(receipt: ReceiptMessage) -> UUID | None:
-    return UUID(bytes=receipt.notification_id) if len(receipt.notification_id) == 16 else None  # noqa: PLR2004
+    return id_of(receipt.notification_id) if len(receipt.notification_id) == 16 else None  # noqa: PLR2004
 
 
 def _resolve(connection: Connection, receipts: Sequence[ReceiptMessage], ids: dict[int, UUID | None]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import time_ns
-from uuid import UUID
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -15,6 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
+from octavo.domain.ids import text_of
 from octavo.telemetry.trace_ids import Ids, bound_of, caller_of, headers_of, link_to, parent_of, place_of, root_of
 from octavo.telemetry.traces import Headers
 
@@ -104,7 +104,7 @@ class Traces:
             name,
             context=parent_of(notification_id, headers),
             kind=_kind(name),
-            attributes={"octavo.notification_id": _text(notification_id), **attributes},
+            attributes={"octavo.notification_id": text_of(notification_id), **attributes},
             links=link_to(batch),
             start_time=started,
         )
@@ -129,7 +129,7 @@ class Traces:
             return self._tracer.start_span(
                 name,
                 kind=_kind(name),
-                attributes={"octavo.notification_id": _text(notification_id), **attributes},
+                attributes={"octavo.notification_id": text_of(notification_id), **attributes},
                 links=links,
                 start_time=started,
             )
@@ -174,7 +174,3 @@ def _nanoseconds(at: datetime) -> int:
 
 def _kind(name: str) -> SpanKind:
     return KINDS.get(name.partition(" ")[0], SpanKind.CONSUMER)
-
-
-def _text(notification_id: bytes) -> str:
-    return str(UUID(bytes=notification_id))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine
 
 from octavo.domain.errors import Malformed, Rejected
+from octavo.domain.ids import id_of
 from octavo.domain.notification import KeyType, NotificationType, Status
 from octavo.domain.outcome import Permanent
 from octavo.faultpoint import Point, reach
@@ -163,7 +164,7 @@ class Claims:
 
 def _id_of(message: NotificationMessage) -> UUID:
     try:
-        return UUID(bytes=message.id)
+        return id_of(message.id)
     except ValueError:
         raise Malformed("the notification has no id") from None
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from octavo.crypto import Sealer, personalisation_of, sms_prefix_of
 from octavo.domain.errors import Malformed
+from octavo.domain.ids import id_of
 from octavo.domain.notification import NotificationType
 from octavo.domain.recipient import EmailAddress, parse_phone
 from octavo.domain.template import render_email, render_sms, render_subject
@@ -29,9 +30,9 @@ class Composer:
         with suppress(ValueError):
             # What names none by an id is told by `compose`.
             services = {message.service_id for message in messages}
-            self._directory.services.have({UUID(bytes=one) for one in services})
+            self._directory.services.have({id_of(one) for one in services})
             versions = {(message.template_id, message.template_version) for message in messages}
-            self._directory.versions.have({(UUID(bytes=template_id), version) for template_id, version in versions})
+            self._directory.versions.have({(id_of(template_id), version) for template_id, version in versions})
 
     def compose(self, message: NotificationMessage) -> TextMessage | EmailMessage:
         """The message for a provider.
@@ -59,7 +60,7 @@ class Composer:
     ) -> TextMessage:
         sender = message.sms_sender or next(iter(service.sms_senders), self._sender)
         return TextMessage(
-            reference=UUID(bytes=message.id),
+            reference=id_of(message.id),
             to=parse_phone(content.recipient, self._region),
             text=render_sms(version.content, personalisation_of(content), sms_prefix_of(content, service.prefix)),
             sender=sender,
@@ -71,7 +72,7 @@ class Composer:
         values = personalisation_of(content)
         body = render_email(version.content, values)
         return EmailMessage(
-            reference=UUID(bytes=message.id),
+            reference=id_of(message.id),
             to=EmailAddress(content.recipient),
             subject=render_subject(version.subject, values) if version.subject else "",
             plain=body.plain,
@@ -84,6 +85,6 @@ class Composer:
 
 def _uuid(value: bytes) -> UUID:
     try:
-        return UUID(bytes=value)
+        return id_of(value)
     except ValueError:
         raise Malformed("the notification names a service or a template by no id") from None
