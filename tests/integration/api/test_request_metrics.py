@@ -76,9 +76,15 @@ def started(stack, caller, method):
     )
 
 
+def cancelled(stack):
+    """The streams so far that their clients ended."""
+    key = ("API", "octavo.v1.NotificationService/WatchNotifications", "CANCELLED")
+    return counts(stack, "caller", "method", "status")[key]
+
+
 def test_a_call_is_counted_as_begun_when_it_begins(stack, new_tenant):
     tenant, method = new_tenant(), "WatchNotifications"
-    begun, nobodys = started(stack, "API", method), started(stack, "NOBODY", method)
+    begun, nobodys, before = started(stack, "API", method), started(stack, "NOBODY", method), cancelled(stack)
     call = tenant.stub.WatchNotifications(pb.WatchNotificationsRequest(), timeout=20, metadata=tenant.metadata)
     assert call.initial_metadata()
     assert started(stack, "API", method) == begun + 1
@@ -86,13 +92,14 @@ def test_a_call_is_counted_as_begun_when_it_begins(stack, new_tenant):
     refused(lambda: list(tenant.stub.WatchNotifications(pb.WatchNotificationsRequest(), timeout=20)))
     until(lambda: started(stack, "NOBODY", method) == nobodys + 1)
     assert started(stack, "API", method) == begun + 1
+    # Counted a little later, which the next test would see.
+    until(lambda: cancelled(stack) == before + 1)
 
 
 def test_a_stream_is_counted_when_it_ends(stack, new_tenant):
     tenant = new_tenant()
-    key = ("API", "octavo.v1.NotificationService/WatchNotifications", "CANCELLED")
-    before = counts(stack, "caller", "method", "status")[key]
+    before = cancelled(stack)
     call = tenant.stub.WatchNotifications(pb.WatchNotificationsRequest(), timeout=20, metadata=tenant.metadata)
     assert call.initial_metadata()
     call.cancel()
-    until(lambda: counts(stack, "caller", "method", "status")[key] == before + 1)
+    until(lambda: cancelled(stack) == before + 1)
