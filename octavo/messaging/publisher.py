@@ -1,6 +1,6 @@
 """Publishing from an event loop: what the api needs of a broker, and a publisher in memory for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from octavo.domain.errors import Unavailable
@@ -15,8 +15,8 @@ class NotSent(Unavailable):
 class Publisher(Protocol):
     """Where messages go. Used by one event loop, which it never blocks."""
 
-    async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publishes all, and returns once every in-sync replica has them.
+    def publish(self, messages: Sequence[Outgoing]) -> Awaitable[None]:
+        """Publishes all; what it returns is done once every in-sync replica has them.
 
         Raises NotSent if none went out, Unavailable if any was not acknowledged; some may be there nevertheless. Raises Invalid
         for a message that is larger than its topic takes: then none went out.

@@ -85,6 +85,11 @@ class TemplateVersion:
         """The template's id as each answer tells it: written once."""
         return str(self.template_id)
 
+    @cached_property
+    def id_bytes(self) -> bytes:
+        """The template's id as each message carries it."""
+        return self.template_id.bytes
+
 
 class Nothing:
     """Stands in the caches for what does not exist, so that asking again costs nothing either."""

@@ -28,16 +28,26 @@ THREADS = 4
 
 
 class Known:
-    """What the directory knows. Used by one event loop.
-
-    What is young is told without a coroutine of its own: every call asks for four things.
-    """
+    """What the directory knows. Used by one event loop."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="directory")
         self._gathered: dict[int, Gathered[Any, Any]] = {}
         self._loading: dict[tuple[int, Any], asyncio.Future[Any]] = {}
+
+    def are_current(self, service: Service, key: ApiKey) -> bool:
+        """Whether these two are what is known of them, and young: then nobody has to be asked."""
+        directory = self._directory
+        return directory.keys.fresh(key.id, AHEAD) is key and directory.services.fresh(service.id, AHEAD) is service
+
+    def at_hand(self, template_id: UUID) -> tuple[TemplateHead, TemplateVersion] | None:
+        """A template and its current version, if both are known and young: then nobody has to be asked."""
+        head = self._directory.templates.fresh(template_id, AHEAD)
+        if head is None or isinstance(head, Nothing):
+            return None
+        version = self._directory.versions.fresh((head.id, head.version), AHEAD)
+        return None if version is None else (head, version)
 
     async def service(self, service_id: UUID) -> Service | None:
         """A service; None if there is none. Raises Unavailable if that can't be told."""

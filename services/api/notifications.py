@@ -1,6 +1,6 @@
 """octavo.v1.NotificationService: each method reads who calls, and leaves the work to what is made for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
 
 from octavo.v1 import notification_service_pb2 as pb
@@ -36,13 +36,13 @@ class NotificationServicer:
         self._watching = watching
         self._statistics = statistics
 
-    async def SendSms(self, request: pb.SendSmsRequest, _context: Context) -> object:  # noqa: N802 - gRPC's name
+    def SendSms(self, request: pb.SendSmsRequest, _context: Context) -> Awaitable[object]:  # noqa: N802 - gRPC's name
         """Sends one text message."""
-        return await self._sending.send(request, current())
+        return self._sending.send(request, current())
 
-    async def SendEmail(self, request: pb.SendEmailRequest, _context: Context) -> object:  # noqa: N802
+    def SendEmail(self, request: pb.SendEmailRequest, _context: Context) -> Awaitable[object]:  # noqa: N802
         """Sends one email."""
-        return await self._sending.send(request, current())
+        return self._sending.send(request, current())
 
     async def SendBatch(self, request: pb.SendBatchRequest, _context: Context) -> pb.SendBatchResponse:  # noqa: N802
         """Sends several messages."""

@@ -130,23 +130,21 @@ class KafkaPublisher:
         """How much of the room for what is in flight is taken, from 0 to 1."""
         return max(self._messages / self._most_messages, self._bytes / self._most_bytes)
 
-    async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publishes all, and returns once every in-sync replica has them.
+    def publish(self, messages: Sequence[Outgoing]) -> asyncio.Future[None]:
+        """Publishes all; what it returns is done once every in-sync replica has them.
 
         Raises NotSent if there is no broker yet or too much is in flight, Unavailable if any was not acknowledged in time, and
         Invalid for a message that is larger than its topic takes: then none was published.
         """
         if not messages:
-            return
+            nothing = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
         check_sizes(messages)
-        await self._collect(messages)
-
-    def _collect(self, messages: Sequence[Outgoing]) -> asyncio.Future[None]:
-        """Takes messages along with the next flight; what tells when all of them are acknowledged. Raises NotSent."""
         loop = self._loop
         if self._keeper.producer is None or loop is None:
             raise NotSent("Kafka is not reached", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
-        size = sum(len(message.value) for message in messages)
+        size = sum([len(message.value) for message in messages])
         if self._messages + len(messages) > self._most_messages or self._bytes + size > self._most_bytes:
             raise NotSent("too much is in flight", reason=Reason.OVERLOADED, retry_after=RETRY_AFTER)
         waiting = _Waiting(messages, loop.create_future(), size)

@@ -21,6 +21,8 @@ def largest_of(topic: str) -> int:
 def check_sizes(messages: Iterable[Outgoing]) -> None:
     """Raises Invalid if a message is larger than its topic takes."""
     for message in messages:
-        size = len(message.value) + len(message.key) + sum(len(name) + len(value) for name, value in message.headers)
+        size = len(message.value) + len(message.key)
+        if message.headers:
+            size += sum(len(name) + len(value) for name, value in message.headers)
         if size + _FRAME > largest_of(message.topic):
             raise Invalid.of("message", Reason.CONTENT_TOO_LONG, "the message is larger than its queue takes")

@@ -13,7 +13,7 @@ from uuid import UUID
 from octavo.crypto import Hasher, Sealer
 from octavo.domain import sms
 from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
-from octavo.domain.ids import check_request_id, repeatable_id, uuid7
+from octavo.domain.ids import check_request_id, repeatable_id, text_of, uuid7
 from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MOST_PERSONALISATION
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import PhoneNumber, Recipient, normalised, parse_email, parse_phone
@@ -44,6 +44,7 @@ class Wish(NamedTuple):
 
     request: SendRequest
     type: NotificationType
+    service_id: bytes
     template_id: UUID
     recipient: Recipient
     recipient_hash: bytes
@@ -97,6 +98,7 @@ class Acceptance:
         return Wish(
             request=request,
             type=NotificationType.SMS if is_sms else NotificationType.EMAIL,
+            service_id=service_id,
             template_id=template_id,
             recipient=recipient,
             recipient_hash=self._hasher.recipient(service_id, normalised(recipient)),
@@ -117,7 +119,6 @@ class Acceptance:
         wish: Wish,
         service: Service,
         key_type: KeyType,
-        head: TemplateHead,
         version: TemplateVersion,
         now: datetime,
     ) -> Accepted:
@@ -125,9 +126,9 @@ class Acceptance:
         notification_id = wish.id.bytes
         message = NotificationMessage(
             id=notification_id,
-            service_id=service.id.bytes,
+            service_id=wish.service_id,
             type=TYPE[wish.type],
-            template_id=head.id.bytes,
+            template_id=version.id_bytes,
             template_version=version.version,
             key_type=KEY_TYPE[key_type],
             sealed=self._seal(wish, service, notification_id),
@@ -167,10 +168,12 @@ def check_first(wish: Wish, service: Service, now: datetime) -> None:
     Raises Invalid that names the first field that breaks a rule.
     """
     if isinstance(wish.request, pb.SendSmsRequest):
-        check_choice(service, sms_sender=wish.request.sms_sender)
-    else:
+        if wish.request.sms_sender:
+            check_choice(service, sms_sender=wish.request.sms_sender)
+    elif wish.request.reply_to:
         check_choice(service, reply_to=wish.request.reply_to)
-    check_send_at(wish.send_at, now)
+    if wish.send_at is not None:
+        check_send_at(wish.send_at, now)
 
 
 def check_template(wish: Wish, service: Service, head: TemplateHead | None) -> TemplateHead:
@@ -192,7 +195,7 @@ def answer(wish: Wish, service: Service, version: TemplateVersion) -> SendRespon
         body = render_sms(version.content, wish.personalisation, service.prefix)
         size = sms.fit(body)
         return pb.SendSmsResponse(
-            id=str(wish.id),
+            id=text_of(wish.id.bytes),
             body=body,
             template_id=version.written_id,
             template_version=version.version,
@@ -246,6 +249,8 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
 
 
 def _check_reference(reference: str) -> None:
+    if not reference:
+        return
     check_text("reference", reference, max_length=MAX_REFERENCE, reason=Reason.REFERENCE_TOO_LONG)
     if len(reference.encode()) > MAX_REFERENCE_BYTES:
         raise Invalid.of(

@@ -10,6 +10,11 @@ from octavo.storage.directory import Service
 class Limits(Protocol):
     """The limits of services."""
 
+    def spend(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> bool:
+        """Charges so many notifications to what is in hand; False, having charged nothing, if that does not suffice."""
+
     async def take(
         self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
     ) -> None:

@@ -87,6 +87,24 @@ class LeasedLimits:
         """Whether anything is leased, or may be."""
         return any(one.holds for account in self._accounts.values() for one in account.allowances.values())
 
+    def spend(
+        self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
+    ) -> bool:
+        """Charges so many notifications to what is in hand; False, having charged nothing, if that does not suffice."""
+        account = self._accounts.get(service.id.int)
+        if account is None:
+            return False
+        seconds = account.used_at = monotonic()
+        rate = account.rates[key_type]
+        if not rate.spend(count, seconds):
+            return False
+        if key_type is KeyType.TEST or account.allowances[notification_type].spend(
+            count, now.date(), service.daily_limit(notification_type), seconds
+        ):
+            return True
+        rate.left += count
+        return False
+
     async def take(
         self, service: Service, notification_type: NotificationType, key_type: KeyType, count: int, now: datetime
     ) -> None:

@@ -73,7 +73,8 @@ class Sending:
         if earlier is not None:
             return await shared(earlier)
         try:
-            await self._limits.take(service, made.type, key.key_type, 1, now)
+            if not self._limits.spend(service, made.type, key.key_type, 1, now):
+                await self._limits.take(service, made.type, key.key_type, 1, now)
             await self.publish([made], service, key, now)
         except BaseException as error:
             self.repeats.fail(made, error)
@@ -104,11 +105,16 @@ class Sending:
             if again is not None:
                 return again
         check_first(wish, service, now)
-        head = check_template(wish, service, await self._known.template(wish.template_id))
-        version = await self._known.version(head.id, head.version)
+        found = self._known.at_hand(wish.template_id)
+        if found is None:
+            head = check_template(wish, service, await self._known.template(wish.template_id))
+            version = await self._known.version(head.id, head.version)
+        else:
+            head, version = found
+            check_template(wish, service, head)
         if (service.trial and key.key_type is not KeyType.TEST) or key.key_type is KeyType.TEAM:
             await self._guests.check(service.id, wish)
-        return self._acceptance.accept(wish, service, key.key_type, head, version, now)
+        return self._acceptance.accept(wish, service, key.key_type, version, now)
 
     async def _again(self, wish: Wish, service: Service) -> SendResponse | None:
         row = await self._earlier.find(wish.id)

@@ -5,6 +5,7 @@ Whatever is wrong with a key, the answer is the same, so that nobody can probe f
 
 import hmac
 from collections.abc import Callable, Collection
+from hashlib import sha256
 from uuid import UUID
 
 from octavo import keys
@@ -17,6 +18,9 @@ SCHEME = "bearer "
 # Compared with when there is no such key, so that an unknown id takes as long as a wrong secret.
 _NOBODYS_HASH = keys.hash_secret("nobody has this secret")
 
+MOST_CALLERS = 10_000
+"""Callers that are remembered: as many as there are keys in the cache of the directory."""
+
 Metadata = Collection[tuple[str, str | bytes]]
 
 
@@ -27,10 +31,30 @@ class Authenticator:
         self._known = known
         self._admin_hash = keys.hash_secret(admin_key)
         self._used = used
+        # By the hash of all that they presented: keys themselves are kept nowhere.
+        self._callers: dict[bytes, Caller] = {}
+
+    def again(self, metadata: Metadata) -> Caller | None:
+        """The caller, if the same was presented before and nothing newer is known of its key and its service.
+
+        None says nothing of who calls: `caller` has to be asked.
+        """
+        given = _given(metadata)
+        caller = None if given is None else self._callers.get(_digest(given))
+        if caller is None:
+            return None
+        service, key = caller.as_service()
+        if not self._known.are_current(service, key):
+            return None
+        self._used(key.id)
+        return caller._replace(traceparent=_traceparent(metadata)) if traces.active else caller
 
     async def caller(self, metadata: Metadata) -> Caller:
         """The caller. Raises Unauthenticated unless there is exactly one key, and it is in force."""
-        token = _token(metadata)
+        given = _given(metadata)
+        if given is None or given[: len(SCHEME)].lower() != SCHEME:
+            raise Unauthenticated
+        token = given[len(SCHEME) :].strip()
         presented = keys.read(token)
         if presented is None:
             if hmac.compare_digest(keys.hash_secret(token), self._admin_hash):
@@ -44,17 +68,27 @@ class Authenticator:
         if service is None:
             raise Unauthenticated
         self._used(key.id)
-        return Caller(CallerKind.API, service, key, _traceparent(metadata) if traces.active else "")
+        caller = Caller(CallerKind.API, service, key)
+        self._remember(_digest(given), caller)
+        return caller._replace(traceparent=_traceparent(metadata)) if traces.active else caller
+
+    def _remember(self, digest: bytes, caller: Caller) -> None:
+        if len(self._callers) >= MOST_CALLERS and digest not in self._callers:
+            del self._callers[next(iter(self._callers))]
+        self._callers[digest] = caller
+
+
+def _given(metadata: Metadata) -> str | None:
+    """What a call presents; None if that is nothing, or more than one thing."""
+    given = [value for name, value in metadata if name == "authorization"]
+    # Two headers may mean that somebody in between added one: which of them counts must not be guessed.
+    return given[0] if len(given) == 1 and isinstance(given[0], str) else None
+
+
+def _digest(given: str) -> bytes:
+    return sha256(given.encode()).digest()
 
 
 def _traceparent(metadata: Metadata) -> str:
     given = [value for name, value in metadata if name == "traceparent"]
     return given[0] if len(given) == 1 and isinstance(given[0], str) else ""
-
-
-def _token(metadata: Metadata) -> str:
-    given = [value for name, value in metadata if name == "authorization"]
-    # Two headers may mean that somebody in between added one: which of them counts must not be guessed.
-    if len(given) != 1 or not isinstance(given[0], str) or given[0][: len(SCHEME)].lower() != SCHEME:
-        raise Unauthenticated
-    return given[0][len(SCHEME) :].strip()

@@ -5,9 +5,8 @@ A handler gets its request parsed and its caller from `services.api.serving.call
 """
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -52,9 +51,9 @@ def handlers(
         if method.server_streaming:
             made[method.name] = grpc.unary_stream_rpc_method_handler(call.stream, None, serialise)
         elif method.client_streaming:
-            made[method.name] = grpc.stream_unary_rpc_method_handler(call.gathered, None, serialise)
+            made[method.name] = grpc.stream_unary_rpc_method_handler(call.answering(call.each), None, serialise)
         else:
-            made[method.name] = grpc.unary_unary_rpc_method_handler(call.unary, None, serialise)
+            made[method.name] = grpc.unary_unary_rpc_method_handler(call.answering(call.parse), None, serialise)
     return grpc.method_handlers_generic_handler(descriptor.full_name, made)
 
 
@@ -71,7 +70,7 @@ class _Call:
     ) -> None:
         self._answers = answers
         self._name = method.full_name
-        self._parse: Callable[[bytes], Message] = partial(parse, GetMessageClass(method.input_type))
+        self._request: type[Message] = GetMessageClass(method.input_type)
         self._nothing = GetMessageClass(method.output_type)()
         self._behaviour = behaviour
         self._authenticator = authenticator
@@ -91,43 +90,46 @@ class _Call:
             for kind in CallerKind
         }
 
-    async def unary(self, data: bytes, context: Context) -> Message:
-        """Answers a call, or says what is wrong."""
-        answer = await self._answered(self._parse, data, context)
-        if self._answers.held is not None:
-            await self._answers.held.wait()
-        return answer
+    def parse(self, data: bytes) -> Message:
+        """A request. Raises Invalid as services.api.parsing does."""
+        return parse(self._request, data)
 
-    async def gathered(self, parts: AsyncIterator[bytes], context: Context) -> Message:
-        """Answers a stream of requests, or says what is wrong."""
-        answer = await self._answered(self._each, parts, context)
-        if self._answers.held is not None:
-            await self._answers.held.wait()
-        return answer
-
-    async def _each(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    async def each(self, parts: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        """A stream of requests."""
         async for part in parts:
-            yield self._parse(part)
+            yield parse(self._request, part)
 
-    async def _answered(self, read: Callable[[T], object], given: T, context: Context) -> Message:
-        start = perf_counter()
-        self._answers.begun += 1
-        requests = None
-        code = "CANCELLED"
-        try:
-            caller = await self._authenticator.caller(context.invocation_metadata() or ())
-            requests = self._requests[caller.kind]
-            requests.started()
-            self._admit(caller)
-            response: Message = await self._behaviour(read(given), context)
-        except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
-            code = self._refuse(error, context)
-            return self._nothing
-        else:
-            code = "OK"
+    def answering(self, read: Callable[[T], object]) -> Callable[[T, Context], Awaitable[Message]]:
+        """What answers a call whose requests are read so, or says what is wrong.
+
+        A plain function: gRPC asks of what kind it is at every call, and needs three calls more to find out of a method.
+        """
+        answers, authenticator, behaviour = self._answers, self._authenticator, self._behaviour
+
+        async def answer(given: T, context: Context) -> Message:
+            start = perf_counter()
+            answers.begun += 1
+            requests = None
+            code = "CANCELLED"
+            response: Message
+            try:
+                metadata = context.invocation_metadata() or ()
+                caller = authenticator.again(metadata) or await authenticator.caller(metadata)
+                requests = self._requests[caller.kind]
+                requests.started()
+                self._admit(caller)
+                response = await behaviour(read(given), context)
+                code = "OK"
+            except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
+                code = self._refuse(error, context)
+                response = self._nothing
+            finally:
+                (requests or self._refused()).handled(code, perf_counter() - start)
+            if answers.held is not None:
+                await answers.held.wait()
             return response
-        finally:
-            (requests or self._refused()).handled(code, perf_counter() - start)
+
+        return answer
 
     async def stream(self, data: bytes, context: Context) -> AsyncIterator[Message]:
         """Answers a call with a stream, which ends early if something is wrong."""
@@ -136,12 +138,13 @@ class _Call:
         requests = None
         code = "CANCELLED"
         try:
-            caller = await self._authenticator.caller(context.invocation_metadata() or ())
+            metadata = context.invocation_metadata() or ()
+            caller = self._authenticator.again(metadata) or await self._authenticator.caller(metadata)
             requests = self._requests[caller.kind]
             requests.started()
             self._admit(caller)
             # Closed at once when the client goes away, not when it is found as garbage.
-            async with aclosing(self._behaviour(self._parse(data), context)) as responses:
+            async with aclosing(self._behaviour(self.parse(data), context)) as responses:
                 async for response in responses:
                     yield response
             code = "OK"

@@ -49,7 +49,7 @@ def test_what_is_sealed_is_what_was_given(texts, lists):
     assert read_personalisation(sent) == given
     now = datetime(2026, 1, 1, tzinfo=UTC)
     wish = ACCEPTANCE.read(sent, SERVICE, KeyType.LIVE, now, bytes(10))
-    accepted = ACCEPTANCE.accept(wish, SERVICE, KeyType.LIVE, HEAD, VERSION, now)
+    accepted = ACCEPTANCE.accept(wish, SERVICE, KeyType.LIVE, VERSION, now)
     message = NotificationMessage.FromString(accepted.outgoing.value)
     content = SEALER.open(message.id, message.sealed)
     assert personalisation_of(content) == given
