@@ -23,6 +23,7 @@ from services.api.serving import errors
 from services.api.serving.answers import Answers
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import Caller, CallerKind, enter
+from services.api.serving.turns import Turns
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -39,6 +40,7 @@ def handlers(
     authenticator: Authenticator,
     callers: frozenset[CallerKind],
     answers: Answers,
+    turns: Turns,
 ) -> grpc.GenericRpcHandler:
     """The handlers of a service: each of its methods that the servicer has, for these kinds of callers."""
     made: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -46,7 +48,7 @@ def handlers(
         behaviour = getattr(servicer, method.name, None)
         if behaviour is None:
             continue
-        call = _Call(method, behaviour, authenticator, callers, answers)
+        call = _Call(method, behaviour, authenticator, callers, answers, turns)
         serialise = GetMessageClass(method.output_type).SerializeToString
         if method.server_streaming:
             made[method.name] = grpc.unary_stream_rpc_method_handler(call.stream, None, serialise)
@@ -67,8 +69,10 @@ class _Call:
         authenticator: Authenticator,
         callers: frozenset[CallerKind],
         answers: Answers,
+        turns: Turns,
     ) -> None:
         self._answers = answers
+        self._turns = turns
         self._name = method.full_name
         self._request: type[Message] = GetMessageClass(method.input_type)
         self._nothing = GetMessageClass(method.output_type)()
@@ -104,7 +108,7 @@ class _Call:
 
         A plain function: gRPC asks of what kind it is at every call, and needs three calls more to find out of a method.
         """
-        answers, authenticator, behaviour = self._answers, self._authenticator, self._behaviour
+        answers, turns, authenticator, behaviour = self._answers, self._turns, self._authenticator, self._behaviour
 
         async def answer(given: T, context: Context) -> Message:
             start = perf_counter()
@@ -113,6 +117,9 @@ class _Call:
             code = "CANCELLED"
             response: Message
             try:
+                turn = turns.begin()
+                if turn is not None:
+                    await turn
                 metadata = context.invocation_metadata() or ()
                 caller = authenticator.again(metadata) or await authenticator.caller(metadata)
                 requests = self._requests[caller.kind]
@@ -124,6 +131,7 @@ class _Call:
                 code = self._refuse(error, context)
                 response = self._nothing
             finally:
+                turns.end()
                 (requests or self._refused()).handled(code, perf_counter() - start)
             if answers.held is not None:
                 await answers.held.wait()

@@ -18,6 +18,7 @@ from services.api.serving.caller import CallerKind
 from services.api.serving.calls import handlers
 from services.api.serving.probed import health_alone
 from services.api.serving.tls import credentials
+from services.api.serving.turns import Turns
 from services.api.settings import ApiSettings
 
 log = structlog.get_logger()
@@ -57,9 +58,10 @@ class GrpcServer:
         self._settings = settings
         self._services = services
         self._answers = Answers()
+        turns = Turns()
         # Made at once, so that the metrics of every method are there before the first call.
         self._handlers = [
-            handlers(served.descriptor, served.servicer, authenticator, served.callers, self._answers)
+            handlers(served.descriptor, served.servicer, authenticator, served.callers, self._answers, turns)
             for served in services
         ]
         self._unready = unready

@@ -151,9 +151,11 @@ async def test_a_publisher_refuses_what_is_too_large_and_publishes_nothing_of_it
 async def test_what_is_in_flight_is_bounded(kafka_bootstrap, kafka, new_topic, bound):
     topic = new_topic()
     async with publishing(kafka_bootstrap, topic, **bound) as publisher:
-        ends = await asyncio.gather(
-            *(publisher.publish([Outgoing(topic, b"", b"x")]) for _ in range(50)), return_exceptions=True
-        )
+
+        async def publish():
+            await publisher.publish([Outgoing(topic, b"", b"x")])
+
+        ends = await asyncio.gather(*(publish() for _ in range(50)), return_exceptions=True)
         refused = [end for end in ends if end]
         assert len(refused) == 30
         for error in refused:
