@@ -312,6 +312,21 @@ async def test_what_was_not_accepted_is_not_charged(engine, new_service, process
     await until(lambda: used(engine, service) == 1, 3)
 
 
+async def test_what_is_in_hand_is_spent_at_once_or_not_at_all(engine, new_service, processes):
+    service = new_service(limit=10)
+    [limits] = await processes(1)
+    assert not limits.spend(service, SMS, KeyType.LIVE, 1, NOON)
+    await limits.take(service, SMS, KeyType.LIVE, 1, NOON)
+    in_hand = 0
+    while limits.spend(service, SMS, KeyType.LIVE, 1, NOON):
+        in_hand += 1
+    assert in_hand <= 9
+    # What is beyond the day is charged to nothing: to no rate, either.
+    assert [await accepted(limits, service) for _ in range(10)] == [True] * (9 - in_hand) + [False] * (in_hand + 1)
+    assert limits.spend(service, SMS, KeyType.TEST, 1, NOON) or await accepted(limits, service, key_type=KeyType.TEST)
+    await until(lambda: used(engine, service) == 10, 3)
+
+
 async def test_a_caller_that_goes_away_loses_no_lease(engine, new_service, processes):
     service = new_service(limit=1_000)
     [limits] = await processes(1)

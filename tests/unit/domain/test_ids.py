@@ -1,5 +1,7 @@
 """Ids are UUIDv7s that sort by time, and some of them are functions of what they name."""
 
+import pickle
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -12,10 +14,12 @@ from octavo.domain.ids import (
     age_of,
     check_request_id,
     first_id_at,
+    id_of,
     may_repeat,
     repeatable_id,
     row_id,
     span_of,
+    text_of,
     time_of,
     uuid7,
 )
@@ -32,6 +36,29 @@ def test_an_id_is_a_uuid7_that_tells_its_millisecond(at, randomness):
     made = uuid7(at, randomness)
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert timedelta(0) <= at - time_of(made) < timedelta(milliseconds=1)
+
+
+@given(at=INSTANTS, randomness=RANDOMNESS)
+def test_an_id_is_a_uuid_as_any_other(at, randomness):
+    made = uuid7(at, randomness)
+    other = UUID(str(made))
+    assert (made, hash(made), made.is_safe, repr(made)) == (other, hash(other), other.is_safe, repr(other))
+    assert pickle.loads(pickle.dumps(made)) == copy(made) == other
+    with pytest.raises(TypeError):
+        made.int = 1  # type: ignore[misc]
+
+
+@given(st.uuids())
+def test_an_id_is_read_and_written_as_its_sixteen_bytes(one):
+    assert id_of(one.bytes) == one
+    assert text_of(one.bytes) == str(one)
+
+
+@pytest.mark.parametrize("read", [id_of, text_of])
+@pytest.mark.parametrize("length", [0, 15, 17])
+def test_nothing_else_is_an_id(read, length):
+    with pytest.raises(ValueError, match="16 bytes"):
+        read(b"\xff" * length)
 
 
 @given(st.uuids(), INSTANTS)

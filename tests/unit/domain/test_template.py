@@ -342,3 +342,24 @@ def test_a_megabyte_of_anything_takes_linear_time(source):
     template = Template.parse(source)
     render_email(template, dict.fromkeys(template.placeholders, "x"))
     assert time.process_time() - started < 5
+
+
+@given(st.lists(st.tuples(NASTY, st.sampled_from(["a", "b", "A"]))), NASTY, TEXTS, TEXTS)
+def test_a_text_is_the_same_merged_at_once_and_piece_by_piece(parts, rest, a, b):
+    source = "".join(f"{text}(({name}))" for text, name in parts) + rest
+    template = Template.parse(source)
+    values = {name: a if name.casefold() == "a" else b for name in template.placeholders}
+    # A list of one reads as its value, and is merged piece by piece.
+    listed = {name: [value] for name, value in values.items()}
+    assert render_sms(template, values) == render_sms(template, listed)
+
+
+def test_values_that_are_too_long_together_are_refused_before_they_are_merged():
+    template = Template.parse("((a))" * 1_000)
+    with pytest.raises(Invalid) as refused:
+        render_sms(template, {"a": "x" * 10_000_000})
+    assert refused.value.reason is Reason.CONTENT_TOO_LONG
+
+
+def test_a_percent_sign_is_a_percent_sign():
+    assert sms("100 % of ((a)), %s, %(b)s, 5%", a="%s %d %%") == "100 % of %s %d %%, %s, %(b)s, 5%"
