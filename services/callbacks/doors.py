@@ -1,9 +1,8 @@
 """Doors: where a provider's receipts come in. Each says who is let in, how much is read, and what is in it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from octavo.providers import ReceiptParser, ReceiptRequest
 from octavo.providers.sns import SnsInbox
@@ -19,8 +18,7 @@ def _nothing() -> None:
     """Nothing is left to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What came in, and what to do once it is durable."""
 
     receipts: Sequence[ReceiptMessage]

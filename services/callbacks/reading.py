@@ -34,26 +34,31 @@ class BrokenOff(Exception):  # noqa: N818 - it describes the body
 class WatchedConnection(RequestHandler):
     """A connection that ends when a request takes too long to arrive."""
 
-    __slots__ = ("_clock",)
+    __slots__ = ("_clock", "_since")
 
     def __init__(self, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
+        # One clock for all requests of a connection: it looks, now and then, since when one is being waited for.
         self._clock: asyncio.TimerHandle | None = None
+        self._since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Starts the clock."""
+        """Waits for a request."""
         super().connection_made(transport)
-        self._start()
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Starts the clock with the first byte of a request."""
-        if self._clock is None:
-            self._start()
+        """Waits for the rest of a request from its first byte on."""
+        if self._since is None:
+            self._wait()
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stops the clock."""
+        """Waits for nothing more."""
         self.arrived()
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
         super().connection_lost(exc)
 
     def handle_error(
@@ -70,15 +75,21 @@ class WatchedConnection(RequestHandler):
 
     def arrived(self) -> None:
         """Says that the request is there, or that no more of it is wanted."""
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
+        self._since = None
 
-    def _start(self) -> None:
-        self._clock = self._loop.call_later(READ_SECONDS, self._give_up)
+    def _wait(self) -> None:
+        self._since = self._loop.time()
+        if self._clock is None:
+            self._clock = self._loop.call_later(READ_SECONDS, self._look)
 
-    def _give_up(self) -> None:
+    def _look(self) -> None:
         self._clock = None
+        if self._since is None:
+            return
+        left = self._since + READ_SECONDS - self._loop.time()
+        if left > 0:
+            self._clock = self._loop.call_later(left, self._look)
+            return
         metrics.RECEIPTS_REFUSED.labels(NO_DOOR, "too-slow").inc()
         if self.transport is not None:
             self.transport.abort()
@@ -154,7 +165,7 @@ async def whole_body(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def arrived(request: web.BaseRequest) -> None:
-    """Stops the clock of a request that is there, or no longer wanted."""
+    """Waits no longer for a request that is there, or no more of which is wanted."""
     connection = request.protocol
     if isinstance(connection, WatchedConnection):
         connection.arrived()

@@ -91,7 +91,8 @@ class Receiver:
             meaning = mapped_status(receipt)
             counted = self._counted.get((door.name, meaning)) or metrics.RECEIPTS.labels(door.name, meaning)
             counted.inc()
-            statsd.count("callbacks", door.name, meaning)
+            if statsd.exporter is not None:
+                statsd.count("callbacks", door.name, meaning)
 
     async def _publish(self, door: Door, receipts: Sequence[ReceiptMessage]) -> None:
         if traces.active is None:
