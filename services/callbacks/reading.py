@@ -158,6 +158,8 @@ async def whole_body(request: web.BaseRequest, limit: int) -> bytes:
             body += chunk
             if len(body) > limit:
                 raise TooLarge
+            if request.content.at_eof():
+                break
     except (web.RequestPayloadError, HttpProcessingError, ConnectionError) as error:
         raise BrokenOff from error
     arrived(request)

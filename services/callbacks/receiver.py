@@ -110,8 +110,7 @@ def mapped_status(receipt: ReceiptMessage) -> str:
     """What a receipt means, as the label of its counter."""
     if receipt.complaint:
         return "complaint"
-    status = STATUS_OF.get(receipt.status)
-    return status.value if status else "unspecified"
+    return STATUS_OF.get(receipt.status, "unspecified")
 
 
 def verdict(error: Exception) -> Verdict:
