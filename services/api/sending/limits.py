@@ -126,8 +126,6 @@ class LeasedLimits:
             return
         limit, day = service.daily_limit(notification_type), now.date()
         allowance = account.allowances[notification_type]
-        if allowance.spend(count, day, limit, seconds):
-            return
         try:
             enough = await allowance.lease_and_spend(count, day, limit, largest=service.rate_per_minute)
         except Unavailable:
