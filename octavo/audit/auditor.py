@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from octavo.audit.findings import Fault, Finding, HourOfLane
-from octavo.domain.ids import time_of
+from octavo.domain.ids import id_of, time_of
 from octavo.messaging.kafka.published import FinishedRecords, Pause, Published, go_on
 from octavo.storage.errors import transaction
 from octavo.storage.reconcile import (
@@ -106,7 +106,7 @@ class Auditor:
         different = {key: hour for key in published.keys if (hour := _hour_of(key)) is not None}
         for hour in different.values():
             self._accepted[hour, topic] += 1
-        return [UUID(bytes=key) for key in different.keys() - published.dead]
+        return [id_of(key) for key in different.keys() - published.dead]
 
 
 def _stranded(ids: Sequence[UUID]) -> list[Finding]:
@@ -116,6 +116,6 @@ def _stranded(ids: Sequence[UUID]) -> list[Finding]:
 def _hour_of(key: bytes) -> datetime | None:
     """The hour of the notification that a key names; None if it names none, as that of a poison record."""
     try:
-        return time_of(UUID(bytes=key)).replace(minute=0, second=0, microsecond=0)
+        return time_of(id_of(key)).replace(minute=0, second=0, microsecond=0)
     except (ValueError, OverflowError):
         return None

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event
-from uuid import UUID
 
 from sqlalchemy import Engine
 
+from octavo.domain.ids import id_of
 from octavo.messaging import Sink
 from octavo.process import repeat
 from octavo.storage.columns import TYPE_OF
@@ -46,7 +46,7 @@ class Due:
             return ()
         self._publish(messages)
         with transaction(self._engine) as connection:
-            postpone_rescue(connection, [UUID(bytes=message.id) for message in messages])
+            postpone_rescue(connection, [id_of(message.id) for message in messages])
         return messages
 
     def _publish(self, messages: Sequence[NotificationMessage]) -> None:
