@@ -51,33 +51,22 @@ class Known:
 
     async def service(self, service_id: UUID) -> Service | None:
         """A service; None if there is none. Raises Unavailable if that can't be told."""
-        cache = self._directory.services
-        found = cache.fresh(service_id, AHEAD)
-        if found is None:
-            found = await self.get(cache, service_id)
+        found = await self.get(self._directory.services, service_id)
         return None if isinstance(found, Nothing) else found
 
     async def key(self, key_id: UUID) -> ApiKey | None:
         """An API key, a revoked one too; None if there is none. Raises Unavailable if that can't be told."""
-        cache = self._directory.keys
-        found = cache.fresh(key_id, AHEAD)
-        if found is None:
-            found = await self.get(cache, key_id)
+        found = await self.get(self._directory.keys, key_id)
         return None if isinstance(found, Nothing) else found
 
     async def template(self, template_id: UUID) -> TemplateHead | None:
         """A template; None if there is none. Raises Unavailable if that can't be told."""
-        cache = self._directory.templates
-        found = cache.fresh(template_id, AHEAD)
-        if found is None:
-            found = await self.get(cache, template_id)
+        found = await self.get(self._directory.templates, template_id)
         return None if isinstance(found, Nothing) else found
 
     async def version(self, template_id: UUID, version: int) -> TemplateVersion:
         """A version of a template. Raises KeyError if there is none, Unavailable if that can't be told."""
-        cache, key = self._directory.versions, (template_id, version)
-        found = cache.fresh(key, AHEAD)
-        return await self.get(cache, key) if found is None else found
+        return await self.get(self._directory.versions, (template_id, version))
 
     async def get(self, cache: Cache[K, V], key: K) -> V:
         """A value of one of the caches.

@@ -168,12 +168,10 @@ def check_first(wish: Wish, service: Service, now: datetime) -> None:
     Raises Invalid that names the first field that breaks a rule.
     """
     if isinstance(wish.request, pb.SendSmsRequest):
-        if wish.request.sms_sender:
-            check_choice(service, sms_sender=wish.request.sms_sender)
-    elif wish.request.reply_to:
+        check_choice(service, sms_sender=wish.request.sms_sender)
+    else:
         check_choice(service, reply_to=wish.request.reply_to)
-    if wish.send_at is not None:
-        check_send_at(wish.send_at, now)
+    check_send_at(wish.send_at, now)
 
 
 def check_template(wish: Wish, service: Service, head: TemplateHead | None) -> TemplateHead:

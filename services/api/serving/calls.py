@@ -146,8 +146,7 @@ class _Call:
         requests = None
         code = "CANCELLED"
         try:
-            metadata = context.invocation_metadata() or ()
-            caller = self._authenticator.again(metadata) or await self._authenticator.caller(metadata)
+            caller = await self._authenticator.caller(context.invocation_metadata() or ())
             requests = self._requests[caller.kind]
             requests.started()
             self._admit(caller)
