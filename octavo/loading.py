@@ -10,11 +10,15 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from octavo.config import Settings, variable
+from octavo.misspelt import misspelt
 
 EXIT_MISCONFIGURED = 78
 """EX_CONFIG of sysexits.h."""
 
 S = TypeVar("S", bound=Settings)
+
+unread: dict[str, str] = {}
+"""Variables that nothing reads of what was loaded last, each with the setting that it nearly names."""
 
 _NOT_SET = "is not set"
 
@@ -52,9 +56,22 @@ def load(*kinds: type[S], beside: Callable[[], Sequence[str]] = tuple) -> tuple[
         # What is not set was to come from there.
         faults = [fault for fault in faults if not fault.endswith(_NOT_SET)]
         faults.append(f"OCTAVO_SECRETS_DIR: {folder} is no folder")
+    unread.clear()
+    unread.update(misspelt(_given(folder), {variable(kind, field) for kind in kinds for field in kind.model_fields}))
     if faults:
-        refuse(sorted({*faults, *beside()}))
+        doubts = [f"{name}: nothing reads it; {meant} is read" for name, meant in unread.items()]
+        refuse(sorted({*faults, *doubts, *beside()}))
     return tuple(made)
+
+
+def _given(folder: str | None) -> set[str]:
+    """The names of all variables and mounted files."""
+    try:
+        mounted = os.listdir(folder) if folder else ()  # noqa: PTH208 - the names are all that is wanted
+    except OSError:
+        # Whose files may be read but not listed.
+        mounted = ()
+    return {*os.environ, *mounted}
 
 
 def report(faults: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from octavo import faultpoint
 from octavo.config import OpsSettings
 from octavo.domain.errors import Malformed, Unavailable
 from octavo.listening import listening
-from octavo.loading import EXIT_MISCONFIGURED, Misconfigured, report
+from octavo.loading import EXIT_MISCONFIGURED, Misconfigured, report, unread
 from octavo.niceness import be_nice
 from octavo.telemetry import logs, statsd, traces
 from octavo.telemetry.exposition import exposition
@@ -123,6 +123,7 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
     Ends with status 1 if a part fails, and with 78 if one finds that the process is misconfigured.
     """
     logs.configure(service, settings.log_format, settings.log_level)
+    _tell_of_the_unread()
     faultpoint.arm(settings.faultpoint)
     be_nice(settings.niceness)
     # When a series began doubles the scrape, and nobody asks for it.
@@ -133,6 +134,11 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
     statsd.stop()
     traces.stop()
     sys.exit(status)
+
+
+def _tell_of_the_unread() -> None:
+    for name, meant in unread.items():
+        log.warning("nothing reads this variable", variable=name, read=meant)
 
 
 async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequence[Part]]) -> int:
