@@ -14,9 +14,9 @@ from octavo.misspelt import misspelt
 from octavo.process import _tell_of_the_unread
 
 PAGE = Path(__file__).parents[2] / "docs/operations/configuration.md"
+SERVICES = ("api", "persister", "dispatcher", "callbacks")
 READ_BY = {
-    name: SERVICES if readers == "all" else frozenset(readers.split(", "))
-    for SERVICES in [frozenset({"api", "persister", "dispatcher", "callbacks"})]
+    name: SERVICES if readers == "all" else tuple(readers.split(", "))
     for name, readers in re.findall(r"^\| `([A-Z_]+)` \|[^|]*\| ([a-z, ]+) \|", PAGE.read_text(), re.MULTILINE)
 }
 """Every variable, and the services that read it."""
@@ -43,7 +43,7 @@ def test_what_is_set_as_it_should_be_is_not_asked_for():
     assert misspelt(["OCTAVO_SEALD_FORM", "OCTAVO_SEALED_FORM"], READ_BY) == {}
 
 
-@pytest.mark.parametrize("service", ["api", "persister", "dispatcher", "callbacks"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_the_names_of_other_services_are_not_taken_for_slips(service):
     read = {name for name, readers in READ_BY.items() if service in readers}
     of_clients = {"OCTAVO_ADDRESS", "OCTAVO_API_KEY", "OCTAVO_ADMIN_KEY", "OCTAVO_TLS", "OCTAVO_TLS_NAME"}
