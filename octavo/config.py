@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from octavo.authorities import check_authorities
 
+PREFIX = "OCTAVO_"
+"""Of the variables of settings."""
+
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _LAST_PORT = 65_535
 _SSL_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
@@ -20,7 +23,7 @@ class Settings(BaseSettings):
     A field `x` is read from the variable `OCTAVO_X`, or from a file `OCTAVO_X` in the folder that `OCTAVO_SECRETS_DIR` names.
     """
 
-    model_config = SettingsConfigDict(env_prefix="OCTAVO_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class DatabaseSettings(Settings):
@@ -161,4 +164,4 @@ def variable(kind: type[Settings], name: str) -> str:
     field = kind.model_fields.get(name)
     if field is not None and isinstance(field.validation_alias, str):
         return field.validation_alias
-    return f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+    return f"{PREFIX}{name}".upper()

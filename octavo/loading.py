@@ -69,7 +69,7 @@ def _given(folder: str | None) -> set[str]:
     try:
         mounted = os.listdir(folder) if folder else ()  # noqa: PTH208 - the names are all that is wanted
     except OSError:
-        # Whose files may be read but not listed.
+        # No folder, which is reported; or one whose files may be read but not listed.
         mounted = ()
     return {*os.environ, *mounted}
 

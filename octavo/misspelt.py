@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 
-PREFIX = "OCTAVO_"
+from octavo.config import PREFIX
+
 NEARLY = 0.9
 """How alike two names are, from 0 to 1, of which one is taken for the other (difflib's ratio)."""
 
