@@ -10,6 +10,7 @@ from octavo.domain.names import fold
 from octavo.domain.notification import NotificationType
 from octavo.domain.template import Template
 from octavo.domain.text import is_storable
+from octavo.domain.violations import Violations
 
 MAX_CELL = 100_000
 """Characters of a cell. The csv module itself stops at 131,072, which bounds what an unclosed quote swallows."""
@@ -168,7 +169,7 @@ def match_header(header: Sequence[str], template: Template, notification_type: N
         places.setdefault(fold(name), []).append(place)
     if not any(places):
         raise Invalid.of("file", Reason.FILE_EMPTY, "the file has no header")
-    problems: list[Violation] = []
+    faults = Violations()
     found: list[int] = []
     for name in (RECIPIENT_COLUMNS[notification_type], *template.placeholders):
         at = places.get(fold(name), [])
@@ -178,9 +179,8 @@ def match_header(header: Sequence[str], template: Template, notification_type: N
             reason, words = (
                 (Reason.DUPLICATE_COLUMN, "more than one column") if at else (Reason.MISSING_COLUMN, "no column")
             )
-            problems.append(Violation(f"column[{name}]", reason, f"the file has {words} named {name}"))
-    if problems:
-        raise Invalid(*problems)
+            faults.add(Violation(f"column[{name}]", reason, f"the file has {words} named {name}"))
+    faults.tell()
     values = tuple(
         (name, place, name in template.conditional)
         for name, place in zip(template.placeholders, found[1:], strict=True)

@@ -93,7 +93,7 @@ class Violation:
 
 
 class Invalid(Rejected):
-    """One or more fields break a rule. Its reason, message and field are those of the first violation."""
+    """One or more fields break a rule. Its reason and field are those of the first violation, its message has all."""
 
     def __init__(self, first: Violation, *more: Violation, metadata: Mapping[str, str] = NO_METADATA) -> None:
         message = "; ".join(violation.description for violation in (first, *more))

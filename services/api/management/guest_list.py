@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Row
 
 from octavo.crypto import Hasher, Sealer
-from octavo.domain.errors import Invalid, Reason, Violation
+from octavo.domain.errors import Invalid, Reason
 from octavo.domain.ids import uuid7
 from octavo.domain.recipient import PhoneNumber, normalised, parse_email, parse_phone
+from octavo.domain.violations import Violations
 from octavo.storage import registry
 from octavo.v1 import registry_service_pb2 as pb
 from octavo.v1.messages_pb2 import SealedContent
@@ -99,16 +100,12 @@ class GuestList:
             raise Invalid.of("recipients", Reason.MISSING_FIELD, "recipients is empty")
         if len(given) > AT_ONCE:
             raise Invalid.of("recipients", Reason.TOO_MANY_ITEMS, f"recipients has more than {AT_ONCE}")
-        found: list[_Recipient] = []
-        violations: list[Violation] = []
-        for place, text in enumerate(given):
-            try:
-                found.append(self._recipient(service_id, text, f"recipients[{place}]"))
-            except Invalid as error:
-                violations += error.violations
-        if violations:
-            raise Invalid(violations[0], *violations[1:])
-        return found
+        faults = Violations()
+        found = [
+            faults.read(self._recipient, service_id, text, f"recipients[{place}]") for place, text in enumerate(given)
+        ]
+        faults.tell()
+        return [one for one in found if one is not None]
 
     def _recipient(self, service_id: UUID, text: str, field: str) -> _Recipient:
         if "@" in text:

@@ -8,6 +8,7 @@ from octavo.domain.errors import Invalid, Reason, Violation
 from octavo.domain.limits import DAILY_LIMIT, TRIAL_DAILY_LIMIT
 from octavo.domain.recipient import parse_email
 from octavo.domain.sender import parse_sms_sender
+from octavo.domain.violations import Violations
 from octavo.storage.registry import Settings
 from octavo.v1 import registry_service_pb2 as pb
 from services.api.fields import read_enum, read_name
@@ -57,23 +58,16 @@ def changed(before: Settings, service: pb.Service, names: Collection[str]) -> Se
     Going into trial mode lowers daily limits to that mode's; leaving it raises those to the usual ones. Raises Invalid with
     every fault.
     """
-    values: dict[str, Any] = {}
-    violations: list[Violation] = []
-    for name in names:
-        try:
-            values[name] = _READERS[name](service)
-        except Invalid as error:
-            violations += error.violations
+    faults = Violations()
+    read = {name: faults.read(_READERS[name], service) for name in names}
+    values = {name: value for name, value in read.items() if value is not None}
     after = replace(before, **values)
     given = {name for name in names if name in DAILY_LIMITS and service.HasField(name)}
     if after.trial:
-        violations += [
-            _violation(name, f"must not be above {TRIAL_DAILY_LIMIT} in trial mode")
-            for name in given & values.keys()
-            if values[name] > TRIAL_DAILY_LIMIT
-        ]
-    if violations:
-        raise Invalid(violations[0], *violations[1:])
+        for name in given & values.keys():
+            if values[name] > TRIAL_DAILY_LIMIT:
+                faults.add(_violation(name, f"must not be above {TRIAL_DAILY_LIMIT} in trial mode"))
+    faults.tell()
     return replace(after, **_daily_limits(before, after, given))
 
 
@@ -101,19 +95,16 @@ def _choices(name: str, given: Iterable[str], parse: Callable[[str, str], str]) 
     if len(texts) > MOST_CHOICES:
         raise Invalid.of(f"service.{name}", Reason.TOO_MANY_ITEMS, f"service.{name} has more than {MOST_CHOICES}")
     found: dict[str, str] = {}
-    violations: list[Violation] = []
+    faults = Violations()
     for place, text in enumerate(texts):
         field = f"service.{name}[{place}]"
-        try:
-            parsed = parse(text, field)
-        except Invalid as error:
-            violations += error.violations
+        parsed = faults.read(parse, text, field)
+        if parsed is None:
             continue
         if parsed.lower() in found:
-            violations.append(Violation(field, Reason.INVALID_ARGUMENT, f"{field} is in the list twice"))
+            faults.add(Violation(field, Reason.INVALID_ARGUMENT, f"{field} is in the list twice"))
         found[parsed.lower()] = parsed
-    if violations:
-        raise Invalid(violations[0], *violations[1:])
+    faults.tell()
     return tuple(found.values())
 
 

@@ -1,12 +1,11 @@
 """What a template says, checked before it is kept: what could never be sent is refused here, with every fault at once."""
 
-from collections.abc import Callable
-
 from octavo.domain import sms
-from octavo.domain.errors import Invalid, Reason, Violation
+from octavo.domain.errors import Invalid, Reason
 from octavo.domain.notification import NotificationType
 from octavo.domain.template import MAX_EMAIL_BYTES, MAX_SUBJECT, Template
 from octavo.domain.text import check_line, check_text
+from octavo.domain.violations import Violations
 from octavo.storage.templates import Text
 from services.api.fields import read_name
 
@@ -16,23 +15,14 @@ MAX_SMS_SOURCE = 10_000
 
 def read_text(notification_type: NotificationType, name: str, subject: str, body: str) -> Text:
     """The text of a version. Raises Invalid with every fault."""
-    violations: list[Violation] = []
-
-    def read(check: Callable[[], str]) -> str:
-        try:
-            return check()
-        except Invalid as error:
-            violations.extend(error.violations)
-            return ""
-
+    faults = Violations()
     is_sms = notification_type is NotificationType.SMS
     text = Text(
-        name=read(lambda: read_name("name", name)),
-        subject=read(lambda: _no_subject(subject) if is_sms else _subject(subject)) or None,
-        content=read(lambda: _sms_body(body) if is_sms else _email_body(body)),
+        name=faults.read(read_name, "name", name) or "",
+        subject=faults.read(_no_subject if is_sms else _subject, subject) or None,
+        content=faults.read(_sms_body if is_sms else _email_body, body) or "",
     )
-    if violations:
-        raise Invalid(violations[0], *violations[1:])
+    faults.tell()
     return text
 
 
