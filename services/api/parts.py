@@ -32,6 +32,7 @@ from services.api.sending.earlier import Earlier
 from services.api.sending.guests import Guests
 from services.api.sending.limits import LeasedLimits
 from services.api.sending.send import Sending
+from services.api.sending.wish import Wishes
 from services.api.serving.authentication import Authenticator
 from services.api.serving.server import GrpcServer, Served
 from services.api.settings import ApiSettings
@@ -69,7 +70,8 @@ def parts(settings: ApiSettings) -> Sequence[Part]:
     limits = LeasedLimits(Transactions(limits_engine, limits_threads), uuid4())
     sending = Sending(
         known,
-        Acceptance(sealer, hasher, settings.key_of_hashes(), settings.default_region),
+        Wishes(hasher, settings.key_of_hashes(), settings.default_region),
+        Acceptance(sealer),
         Guests(directory_engine, known),
         Earlier(lookup_engine, threads),
         limits,

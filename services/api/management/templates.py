@@ -21,7 +21,7 @@ from services.api.fields import read_enum, read_id, read_needed_enum, read_page_
 from services.api.management.preview import placeholders, preview
 from services.api.management.template_text import read_text
 from services.api.page_token import PageTokens
-from services.api.sending.accept import read_personalisation
+from services.api.sending.wish import read_personalisation
 from services.api.serving.caller import CallerKind, current
 from services.api.serving.calls import Context
 from services.api.transactions import Transactions

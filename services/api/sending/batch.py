@@ -15,9 +15,10 @@ from octavo.domain.notification import NotificationType
 from octavo.storage.directory import ApiKey, Service
 from octavo.telemetry.measured import measured
 from octavo.v1 import notification_service_pb2 as pb
-from services.api.sending.accept import Accepted, SendRequest, SendResponse
+from services.api.sending.accept import Accepted, SendResponse
 from services.api.sending.limiting import Limits
 from services.api.sending.send import Sending, may_send, shared
+from services.api.sending.wish import SendRequest
 from services.api.serving import errors
 from services.api.serving.caller import Caller
 

@@ -10,7 +10,7 @@ from octavo.domain.notification import NotificationType
 from octavo.storage.cache import FRESH_SECONDS, Cache
 from octavo.storage.lookups import which_are_guests
 from services.api.known import Known
-from services.api.sending.accept import Wish
+from services.api.sending.wish import Wish
 
 
 class Guests:

@@ -18,17 +18,15 @@ from services.api.known import Known
 from services.api.sending.accept import (
     Acceptance,
     Accepted,
-    SendRequest,
     SendResponse,
-    Wish,
     answer,
-    check_first,
     check_template,
 )
 from services.api.sending.earlier import Earlier
 from services.api.sending.guests import Guests
 from services.api.sending.limiting import Limits
 from services.api.sending.repeats import Repeats, reused
+from services.api.sending.wish import SendRequest, Wish, Wishes
 from services.api.serving.caller import Caller, current
 
 if TYPE_CHECKING:
@@ -43,6 +41,7 @@ class Sending:
     def __init__(
         self,
         known: Known,
+        wishes: Wishes,
         acceptance: Acceptance,
         guests: Guests,
         earlier: Earlier,
@@ -51,6 +50,7 @@ class Sending:
         clock: Callable[[], datetime],
     ) -> None:
         self._known = known
+        self._wishes = wishes
         self._acceptance = acceptance
         self._guests = guests
         self._earlier = earlier
@@ -99,12 +99,12 @@ class Sending:
 
         Raises Rejected or Unavailable.
         """
-        wish = self._acceptance.read(request, service, key.key_type, now, self._randomness.take(BYTES_OF_RANDOMNESS))
+        wish = self._wishes.read(request, service, key.key_type, now, self._randomness.take(BYTES_OF_RANDOMNESS))
         if wish.request_id is not None and may_repeat(wish.request_id, now):
             again = await self._again(wish, service)
             if again is not None:
                 return again
-        check_first(wish, service, now)
+        self._wishes.check_first(wish, service, now)
         found = self._known.at_hand(wish.template_id)
         if found is None:
             head = check_template(wish, service, await self._known.template(wish.template_id))

@@ -138,6 +138,17 @@ def test_a_bad_field_is_named_with_its_reason(tenant, fields, field, reason):
     assert refusal.metadata["field"] == field
 
 
+def test_several_bad_fields_are_named_at_once(tenant):
+    refusal = refused(lambda: tenant.send(phone_number="0770", reference="x" * 1_001, request_id="one", sms_sender="Bank"))
+    assert refusal.fields == {
+        "phone_number": "RECIPIENT_TOO_SHORT",
+        "reference": "REFERENCE_TOO_LONG",
+        "request_id": "REQUEST_ID_NOT_UUID7",
+        "sms_sender": "UNKNOWN_SMS_SENDER",
+    }
+    assert (refusal.code, refusal.reason) == ("INVALID_ARGUMENT", "RECIPIENT_TOO_SHORT")
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [

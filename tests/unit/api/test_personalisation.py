@@ -16,11 +16,13 @@ from octavo.storage.directory import Service, TemplateHead, TemplateVersion
 from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage
 from octavo.v1.notification_pb2 import TextList
-from services.api.sending.accept import Acceptance, read_personalisation
+from services.api.sending.accept import Acceptance
+from services.api.sending.wish import Wishes, read_personalisation
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 SEALER = Sealer([Fernet.generate_key().decode()])
-ACCEPTANCE = Acceptance(SEALER, Hasher(b"k" * 32), b"k" * 32, "GB")
+WISHES = Wishes(Hasher(b"k" * 32), b"k" * 32, "GB")
+ACCEPTANCE = Acceptance(SEALER)
 SERVICE = Service(
     ID, "Bench", (), (), sms_prefix=True, sms_daily_limit=1, email_daily_limit=1, rate_per_minute=1, retention_days=7,
     trial=False, suspended=False, unconfirmed_policy="FAIL",
@@ -48,7 +50,7 @@ def test_what_is_sealed_is_what_was_given(texts, lists):
     sent = request(texts, {name: values for name, values in lists.items() if name not in texts})
     assert read_personalisation(sent) == given
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    wish = ACCEPTANCE.read(sent, SERVICE, KeyType.LIVE, now, bytes(10))
+    wish = WISHES.read(sent, SERVICE, KeyType.LIVE, now, bytes(10))
     accepted = ACCEPTANCE.accept(wish, SERVICE, KeyType.LIVE, VERSION, now)
     message = NotificationMessage.FromString(accepted.outgoing.value)
     content = SEALER.open(message.id, message.sealed)
