@@ -37,6 +37,14 @@ def loaded(kind: type[S]) -> S:
     return kind(_secrets_dir=folder if folder and Path(folder).is_dir() else None)  # type: ignore[call-arg]
 
 
+def loaded_if_right(kind: type[S]) -> S | None:
+    """An instance of a class that says what else is to be loaded; None if it has faults, which are told when all is loaded."""
+    try:
+        return loaded(kind)
+    except (ValidationError, SettingsError):
+        return None
+
+
 def load(*kinds: type[S], beside: Callable[[], Sequence[str]] = tuple) -> tuple[Any, ...]:
     """An instance of each class; or all faults of all of them on standard error and the end, with status 78.
 

@@ -9,16 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import structlog
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from sqlalchemy.exc import ProgrammingError
 
-from octavo.config import DatabaseSettings, Settings
+from octavo.config import DatabaseSettings
 from octavo.domain.errors import Unavailable
-from octavo.loading import Misconfigured, loaded
+from octavo.loading import Misconfigured, loaded_if_right
 from octavo.messaging.kafka.administration import partitions_of
 from octavo.messaging.security import KafkaConnection
 from octavo.process import ThreadPart
@@ -35,7 +33,6 @@ AGAIN_SECONDS = 1.0
 OTHERS_SECONDS = 3.0
 """How long what is known to differ waits for what else may."""
 
-S = TypeVar("S", bound=Settings)
 Look: TypeAlias = Callable[[], list[str]]
 """What differs in one place. Raises Unavailable while it is away."""
 
@@ -75,9 +72,9 @@ class Surroundings(ThreadPart):
 
     def _looks(self) -> list[Look]:
         looks: list[Look] = []
-        if self._topics and (kafka := _configured(KafkaConnection)):
+        if self._topics and (kafka := loaded_if_right(KafkaConnection)):
             looks.append(lambda: self._faults_of_topics(kafka))
-        if self._database and (database := _configured(DatabaseSettings)):
+        if self._database and (database := loaded_if_right(DatabaseSettings)):
             looks.append(lambda: _faults_of_schema(database))
         return looks
 
@@ -137,14 +134,6 @@ def _begun(look: Look) -> Future[list[str]]:
 
     threading.Thread(target=run, name="surroundings", daemon=True).start()
     return answer
-
-
-def _configured(kind: type[S]) -> S | None:
-    try:
-        return loaded(kind)
-    except (ValidationError, SettingsError):
-        # Whoever needs it reports it.
-        return None
 
 
 def _faults_of_schema(settings: DatabaseSettings) -> list[str]:

@@ -73,7 +73,7 @@ def configuration() -> str:
     from octavo.messaging.security import ConsumerConnection
     from octavo.providers.registry import PROVIDERS
     from services.api.settings import ApiSettings
-    from services.callbacks.settings import ReceiverSettings
+    from services.callbacks.entrances import ENTRANCES, settings_with
     from services.dispatcher.settings import DispatcherSettings
     from services.persister.jobparts import JobReaderSettings
     from services.persister.settings import PersisterSettings
@@ -83,7 +83,7 @@ def configuration() -> str:
         "api": [ApiSettings],
         "persister": [OpsSettings, PersisterSettings, JobReaderSettings],
         "dispatcher": [OpsSettings, DispatcherSettings, *of_providers],
-        "callbacks": [OpsSettings, ConsumerConnection, DatabaseSettings, ReceiverSettings],
+        "callbacks": [OpsSettings, ConsumerConnection, DatabaseSettings, settings_with([*ENTRANCES])],
     }
     read: dict[str, tuple[list[str], str, str]] = {}
     for service, kinds in classes.items():

@@ -105,6 +105,12 @@ _FAILED = "1"
 _MOST_FIELDS = 50
 
 
+class FiretextReceiptSettings(Settings):
+    """Receipts of Firetext."""
+
+    firetext_receipt_token: SecretStr = Field(min_length=16, description="Password of Firetext's receipts.")
+
+
 class FiretextReceipts:
     """Receipts of Firetext: forms with reference, status and code, and basic authorization."""
 

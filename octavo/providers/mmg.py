@@ -91,6 +91,12 @@ STATUSES: Mapping[str, Status] = MappingProxyType(
 """The top status of a receipt, which alone decides (facts of the field)."""
 
 
+class MmgReceiptSettings(Settings):
+    """Receipts of MMG."""
+
+    mmg_receipt_token: SecretStr = Field(min_length=16, description="Bearer token of MMG's receipts.")
+
+
 class MmgReceipts:
     """Receipts of MMG: JSON with CID, status and substatus, and a bearer token."""
 

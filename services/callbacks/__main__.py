@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     around = Surroundings(
         [topic for role in roles for topic in ROLES[role].topics], database=any(ROLES[role].database for role in roles)
     )
-    kinds = (ROLES[role].settings for role in roles)
+    kinds = (ROLES[role].settings() for role in roles)
     ops, kafka, *settings = load(OpsSettings, ConsumerConnection, *kinds, beside=around.faults)
 
     def parts() -> list[Part]:

@@ -5,42 +5,27 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from octavo.config import DatabaseSettings, Settings, split
+from octavo.config import DatabaseSettings, Settings
+from octavo.loading import loaded_if_right
 from octavo.messaging.deferred import SOON_SECONDS, Deferred
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.loop import Consumer
 from octavo.messaging.security import ConsumerConnection, KafkaConnection
 from octavo.process import Part, ThreadPart
-from octavo.providers.firetext import FiretextReceipts
-from octavo.providers.mmg import MmgReceipts
-from octavo.providers.ses import SesReceipts
-from octavo.providers.sns import SnsInbox
-from octavo.providers.sns_certificates import FetchedCertificates, LocalCertificate
 from octavo.storage.engine import engine
 from octavo.topics import RECEIPTS
-from services.callbacks.doors import Door, SesDoor, SmsDoor
+from services.callbacks.entrances import doors, settings_with
 from services.callbacks.handler import BATCH, HeldReceipts, Mover
 from services.callbacks.pace import Pace
 from services.callbacks.receiver import Receiver, ReceiverPart
-from services.callbacks.settings import ReceiverSettings
+from services.callbacks.settings import OpenDoors, ReceiverSettings
 
 
 def receiver(kafka: KafkaConnection, settings: ReceiverSettings) -> list[Part]:
     """Takes receipts over HTTP, and publishes them."""
-    file = settings.sns_certificate_file
-    inbox = SnsInbox(
-        settings.aws_region,
-        split(settings.sns_topic_arns),
-        LocalCertificate(file) if file else FetchedCertificates(),
-    )
-    doors: list[Door] = [
-        SmsDoor(MmgReceipts(settings.mmg_receipt_token.get_secret_value())),
-        SmsDoor(FiretextReceipts(settings.firetext_receipt_token.get_secret_value())),
-        SesDoor(SesReceipts(), inbox),
-    ]
     publisher = KafkaPublisher(kafka.kafka_bootstrap, [RECEIPTS.name], kafka.security())
     listening = ReceiverPart(
-        Receiver(doors, publisher),
+        Receiver(doors(settings), publisher),
         host=settings.receipts_host,
         port=settings.receipts_port,
         connections=settings.receipts_connections,
@@ -78,15 +63,21 @@ def handler(kafka: ConsumerConnection, settings: DatabaseSettings) -> list[Part]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What the process can be: the settings it needs beside Kafka's, its parts, and what they use."""
+    """What the process can be: which settings it needs beside Kafka's, its parts, and what they use."""
 
-    settings: type[Settings]
+    settings: Callable[[], type[Settings]]
     parts: Callable[[ConsumerConnection, Any], list[Part]]
     topics: tuple[str, ...]
     database: bool
 
 
+def _receiver_settings() -> type[Settings]:
+    told = loaded_if_right(OpenDoors)
+    # Nobody knows which are open; what is wrong is told with all other faults.
+    return settings_with(told.open_doors() if told else ())
+
+
 ROLES = {
-    "receiver": Role(ReceiverSettings, receiver, (RECEIPTS.name,), database=False),
-    "handler": Role(DatabaseSettings, handler, (RECEIPTS.name, RECEIPTS.dead), database=True),
+    "receiver": Role(_receiver_settings, receiver, (RECEIPTS.name,), database=False),
+    "handler": Role(lambda: DatabaseSettings, handler, (RECEIPTS.name, RECEIPTS.dead), database=True),
 }

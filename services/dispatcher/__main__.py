@@ -3,12 +3,9 @@
 import argparse
 from collections.abc import Collection, Sequence
 
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
-
 from octavo.config import OpsSettings, split
 from octavo.domain.notification import NotificationType
-from octavo.loading import load, loaded
+from octavo.loading import load, loaded_if_right
 from octavo.process import run
 from octavo.providers.registry import PROVIDERS
 from octavo.surroundings import Surroundings
@@ -32,9 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _called(types: Collection[NotificationType]) -> list[str]:
     """The providers of these types that are called: of others nothing needs to be known."""
-    try:
-        weights = loaded(ProviderWeights)
-    except (ValidationError, SettingsError):
+    weights = loaded_if_right(ProviderWeights)
+    if weights is None:
         # Nobody knows which; what is wrong is told with all other faults.
         return []
     return [

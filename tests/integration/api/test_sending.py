@@ -139,7 +139,9 @@ def test_a_bad_field_is_named_with_its_reason(tenant, fields, field, reason):
 
 
 def test_several_bad_fields_are_named_at_once(tenant):
-    refusal = refused(lambda: tenant.send(phone_number="0770", reference="x" * 1_001, request_id="one", sms_sender="Bank"))
+    refusal = refused(
+        lambda: tenant.send(phone_number="0770", reference="x" * 1_001, request_id="one", sms_sender="Bank")
+    )
     assert refusal.fields == {
         "phone_number": "RECIPIENT_TOO_SHORT",
         "reference": "REFERENCE_TOO_LONG",

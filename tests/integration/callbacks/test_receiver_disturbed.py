@@ -11,7 +11,7 @@ from deploy.local.stack import Stack
 from octavo.messaging.kafka.administration import create_topics
 from octavo.messaging.security import KafkaSecurity
 from octavo.topics import RECEIPTS
-from tests.integration.callbacks.receiving import event, mmg, new_id
+from tests.integration.callbacks.receiving import event, firetext, mmg, new_id
 from tests.integration.looking import Kafka
 from tests.waiting import until
 
@@ -31,6 +31,19 @@ def test_without_kafka_it_lives_and_answers_that_it_is_unavailable(new_callbacks
     assert process.ask("/readyz")[0] == 503
     assert process.counted("notifications_receipts_total", provider="mmg", status="delivered") == 0
     assert process.counted("notifications_receipts_refused_total", provider="mmg", reason="unavailable") == 1
+    assert process.stop() == 0
+
+
+def test_a_door_that_is_not_open_is_not_there(new_callbacks, receipts_broker, sns):
+    process = new_callbacks(
+        {"KAFKA_BOOTSTRAP": receipts_broker, "OCTAVO_RECEIPTS_FROM": "mmg", "OCTAVO_FIRETEXT_RECEIPT_TOKEN": ""}
+    )
+    process.start()
+
+    assert process.post(*mmg(new_id())) == 200
+    for post in (firetext(new_id()), sns.post(event(new_id()))):
+        assert process.post(*post) == 404
+    assert process.counted("notifications_receipts_refused_total", provider="unknown", reason="unknown-path") == 2
     assert process.stop() == 0
 
 

@@ -1,6 +1,7 @@
 """Who sends with several fields wrong is told of all of them at once, whichever they are."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_right_request_is_not_refused(make, check, always, first):
 def test_every_wrong_field_is_named(make, check, always, first, data):
     wrong = always | first
     chosen = data.draw(st.lists(st.sampled_from(sorted(wrong)), unique=True, min_size=1))
-    fields = {}
+    fields: dict[str, Any] = {}
     for name in chosen:
         fields |= wrong[name][0]
     with pytest.raises(Invalid) as refused:

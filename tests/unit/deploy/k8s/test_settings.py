@@ -38,7 +38,7 @@ MODULES: dict[str, Callable[[list[str]], list[type[Settings]]]] = {
         DispatcherSettings,
         *(entry.settings for entry in PROVIDERS.values() if entry.sends is TOPICS[arguments[1]].type),
     ],
-    "services.callbacks": lambda arguments: [OpsSettings, ConsumerConnection, ROLES[arguments[1]].settings],
+    "services.callbacks": lambda arguments: [OpsSettings, ConsumerConnection, ROLES[arguments[1]].settings()],
 }
 NOT_OURS = {
     "PGSSLMODE",
@@ -142,7 +142,7 @@ def test_every_variable_is_known_to_the_code(manifests):
         JobReaderSettings,
         DispatcherSettings,
     }
-    kinds |= {role.settings for role in ROLES.values()} | {entry.settings for entry in PROVIDERS.values()}
+    kinds |= {role.settings() for role in ROLES.values()} | {entry.settings for entry in PROVIDERS.values()}
     known = {
         str(field.validation_alias or f"OCTAVO_{name}").upper()
         for kind in kinds
