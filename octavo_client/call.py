@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from octavo_client.details import of_call
-from octavo_client.errors import Aborted, DeadlineExceeded, OctavoError, QuotaExceeded, Unavailable
+from octavo_client.errors import Aborted, DeadlineExceeded, InvalidArgument, OctavoError, QuotaExceeded, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ FIRST_WAIT = 0.2
 LONGEST_BACKOFF = 5.0
 LEAST_WAIT = 0.05
 LEAST_TIMEOUT = 0.001
+MOST_BYTES = 4 * 1024 * 1024
+"""What a server reads of a request: a longer one is told from an exhausted server here, as gRPC answers both alike."""
 
 
 class Caller:
@@ -57,6 +59,8 @@ class Caller:
         Raises OctavoError. A call that is not repeatable, because doing it twice is not the same as doing it once, is repeated
         only where the server says that nothing was done.
         """
+        if request is not None and request.ByteSize() > MOST_BYTES:
+            raise InvalidArgument("INVALID_ARGUMENT", "CONTENT_TOO_LONG", "the request is longer than 4 MiB")
         patience = patience or self.patience
         ends = self.clock() + patience.deadline
         attempt = 1

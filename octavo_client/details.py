@@ -7,7 +7,15 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from octavo_client.errors import BY_CODE, NO_METADATA, FieldViolation, OctavoError, ServerFault
+from octavo_client.errors import (
+    BY_CODE,
+    NO_METADATA,
+    FieldViolation,
+    OctavoError,
+    QuotaExceeded,
+    ServerFault,
+    Unavailable,
+)
 
 _DETAILS = "grpc-status-details-bin"
 
@@ -44,7 +52,11 @@ def _error(code: str, reason: str, message: str, found: dict[type[Message], Any]
     info = found.get(error_details_pb2.ErrorInfo)
     bad_request = found.get(error_details_pb2.BadRequest)
     retry = found.get(error_details_pb2.RetryInfo)
-    return BY_CODE.get(code, ServerFault)(
+    kind = BY_CODE.get(code, ServerFault)
+    if kind is QuotaExceeded and info is None:
+        # Every limit of Octavo's says which it is. So it is gRPC itself, or a proxy: too much at once, for the moment.
+        kind = Unavailable
+    return kind(
         code,
         reason,
         message,

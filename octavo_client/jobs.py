@@ -33,7 +33,7 @@ class Jobs:
 
     def send(
         self,
-        path: Path,
+        path: str | Path,
         template_id: str,
         *,
         send_at: datetime | None = None,
@@ -43,6 +43,7 @@ class Jobs:
         on_uploaded: Callable[[int], None] | None = None,
     ) -> Job:
         """Uploads a file and sends it: `upload` and `create` in one. Raises OSError if the file can't be read."""
+        path = Path(path)
         stored = self.upload(path, on_uploaded)
         return self.create(
             template_id,
@@ -54,8 +55,9 @@ class Jobs:
             request_id=request_id,
         )
 
-    def upload(self, path: Path, on_uploaded: Callable[[int], None] | None = None) -> CsvFile:
+    def upload(self, path: str | Path, on_uploaded: Callable[[int], None] | None = None) -> CsvFile:
         """Stores a file; `on_uploaded` hears, on another thread, how many bytes have gone. Raises OSError if it can't be read."""
+        path = Path(path)
 
         def attempt(_: None, **how: Any) -> Any:
             # gRPC reads it on a thread of its own: what can't be read is told here.

@@ -68,12 +68,25 @@ def result(item: pb.BatchResult) -> Sent | OctavoError:
 
 
 def placeholders(personalisation: Personalisation) -> dict[str, Any]:
-    """The fields `personalisation` and `personalisation_lists` of a request. Raises TypeError for a value of another type."""
-    return {
-        "personalisation": {name: value for name, value in personalisation.items() if isinstance(value, str)},
-        "personalisation_lists": {
-            name: notification_pb2.TextList(values=value)
-            for name, value in personalisation.items()
-            if not isinstance(value, str)
-        },
-    }
+    """The fields `personalisation` and `personalisation_lists` of a request.
+
+    Raises TypeError, naming the placeholder, for what is neither a text nor a list of texts: None, say, would be sent as nothing.
+    """
+    texts: dict[str, str] = {}
+    lists: dict[str, Any] = {}
+    for name, value in personalisation.items():
+        if isinstance(value, str):
+            texts[name] = value
+        elif isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
+            lists[name] = notification_pb2.TextList(values=value)
+        else:
+            raise TypeError(f"personalisation[{name!r}] must be a text or a list of texts, not {_kind(value)}")
+    return {"personalisation": texts, "personalisation_lists": lists}
+
+
+def _kind(value: object) -> str:
+    """What a value is, without what it says."""
+    if isinstance(value, list | tuple):
+        others = sorted({type(item).__name__ for item in value} - {"str"})
+        return f"a {type(value).__name__} with {', '.join(others)}"
+    return type(value).__name__

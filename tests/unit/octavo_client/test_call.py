@@ -19,7 +19,7 @@ def send(world, **patience):
     return Notifications(world.caller(**patience)).send_sms("template", "07700900001", {"name": "Ann"})
 
 
-@pytest.mark.parametrize("code", [C.UNAVAILABLE, C.DEADLINE_EXCEEDED, C.ABORTED, C.CANCELLED])
+@pytest.mark.parametrize("code", [C.UNAVAILABLE, C.DEADLINE_EXCEEDED, C.ABORTED, C.CANCELLED, C.RESOURCE_EXHAUSTED])
 def test_repeats_a_send_with_the_same_request_id(world, failure, code):
     world.answers["SendSms"] = [failure(code), failure(code), SENT]
     assert send(world).id == "the-id"
@@ -46,7 +46,6 @@ def test_each_call_has_a_request_id_of_its_own(world):
         C.FAILED_PRECONDITION,
         C.INTERNAL,
         C.UNIMPLEMENTED,
-        C.RESOURCE_EXHAUSTED,
     ],
 )
 def test_does_not_repeat_what_waiting_does_not_change(world, failure, code):
@@ -54,6 +53,48 @@ def test_does_not_repeat_what_waiting_does_not_change(world, failure, code):
     with pytest.raises(octavo_client.OctavoError):
         send(world)
     assert len(world.asked["SendSms"]) == 1
+
+
+def test_a_limit_without_an_end_is_not_waited_for(world, failure):
+    world.answers["SendSms"] = [failure(C.RESOURCE_EXHAUSTED, reason="DAILY_LIMIT_EXCEEDED")]
+    with pytest.raises(octavo_client.QuotaExceeded):
+        send(world)
+    assert len(world.asked["SendSms"]) == 1
+
+
+def test_a_request_that_no_server_reads_is_not_sent(world):
+    with pytest.raises(octavo_client.InvalidArgument) as refused:
+        Notifications(world.caller()).send_email("template", "a@example.com", {"name": "x" * 4 * 1024 * 1024})
+    assert refused.value.reason == "CONTENT_TOO_LONG"
+    assert "SendEmail" not in world.asked
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "NoneType"),
+        (5, "int"),
+        ({"secret": 1}, "dict"),
+        (["secret", None], "a list with NoneType"),
+        (("secret", 5, True), "a tuple with bool, int"),
+        (b"secret", "bytes"),
+    ],
+)
+def test_a_value_that_is_no_text_is_refused_by_its_name_alone(world, value, told):
+    with pytest.raises(TypeError) as refused:
+        Notifications(world.caller()).send_sms("template", "07700900001", {"name": "Ann", "code": value})
+    assert str(refused.value) == f"personalisation['code'] must be a text or a list of texts, not {told}"
+
+
+def test_texts_and_lists_go_where_they_belong(world):
+    world.answers["SendSms"] = [SENT]
+    Notifications(world.caller()).send_sms("template", "07700900001", {"name": "", "things": ["pen"], "none": ()})
+    request = world.asked["SendSms"][0].request
+    assert dict(request.personalisation) == {"name": ""}
+    assert {name: list(texts.values) for name, texts in request.personalisation_lists.items()} == {
+        "things": ["pen"],
+        "none": [],
+    }
 
 
 def test_waits_longer_each_time_and_gives_up_after_its_attempts(world, failure):
