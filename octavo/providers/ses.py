@@ -46,6 +46,7 @@ _NEVER_SENT = (
 _OF_THE_RECIPIENT = re.compile(
     r"illegal address|invalid.*(recipient|destination|address)|address.*(invalid|blacklisted)", re.IGNORECASE
 )
+_NOT_VERIFIED = re.compile(r"not verified", re.IGNORECASE)
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -159,8 +160,12 @@ def _refused(error: exceptions.ClientError) -> Outcome:
     given = error.response.get("Error", {})
     status, name = int(metadata.get("HTTPStatusCode", 0)), code(given.get("Code"))
     reason = f"ses {status} {name}".strip()
+    words = str(given.get("Message", ""))
+    if name == "MessageRejected" and _NOT_VERIFIED.search(words):
+        # The sender's identity, or an account that may write to its own addresses only: operators can correct both in time.
+        return Temporary(reason)
     if status == BAD_REQUEST and name in {"BadRequestException", "MessageRejected", "InvalidParameterValue"}:
-        of_the_recipient = _OF_THE_RECIPIENT.search(str(given.get("Message", "")))
+        of_the_recipient = _OF_THE_RECIPIENT.search(words)
         return Permanent(reason, Status.PERMANENT_FAILURE if of_the_recipient else Status.TECHNICAL_FAILURE)
     if status in GATEWAY_FAILED:
         return Uncertain(reason)

@@ -129,6 +129,11 @@ TO_PROVIDER_SECONDS = Histogram(
     ["topic"],
     buckets=TO_PROVIDER,
 )
+SENDS_REFUSED = Counter(
+    "notifications_sends_refused_total",
+    "Sends that a provider refused for good, not for the recipient's sake but for the request's, by provider.",
+    ["provider"],
+)
 UNCONFIRMED = Counter(
     "notifications_unconfirmed_total",
     "Sends that the provider may have, without a clear answer, by provider.",

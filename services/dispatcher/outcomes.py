@@ -3,12 +3,17 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import structlog
+
 from octavo.domain.notification import Status
 from octavo.domain.outcome import Accepted, Outcome, Permanent, Temporary, Uncertain
 from octavo.domain.retry import Backoff
 from octavo.storage.send import Recorded
+from octavo.telemetry import metrics
 from octavo.telemetry.retries import retries_failed, retry_planned, send_step
 from services.dispatcher.claims import Claimed
+
+log = structlog.get_logger()
 
 
 class Ended(NamedTuple):
@@ -55,11 +60,19 @@ def _decided(
 
 
 def tell(ended: Ended, change: Recorded) -> None:
-    """Says what operators are to know of it: a retry, or its end."""
-    if not isinstance(ended.outcome, Temporary):
-        return
-    claimed, step = ended.claimed, send_step(ended.claimed.type)
-    if change.retry_in is None:
-        retries_failed(step, claimed.id, attempts=claimed.attempt, reason=ended.outcome.reason)
-    else:
-        retry_planned(step, claimed.id, attempt=claimed.attempt, wait=change.retry_in, reason=ended.outcome.reason)
+    """Says what operators are to know of it: a retry, its end, or a refusal that is not the recipient's fault."""
+    claimed, outcome, step = ended.claimed, ended.outcome, send_step(ended.claimed.type)
+    match outcome:
+        case Permanent(status=Status.TECHNICAL_FAILURE) if ended.provider:
+            metrics.SENDS_REFUSED.labels(ended.provider).inc()
+            # It ends at once: a wrong setting, which makes many of them, must not go by unseen.
+            log.error(
+                "a send is refused for good",
+                notification_id=str(claimed.id),
+                provider=ended.provider,
+                reason=outcome.reason,
+            )
+        case Temporary() if change.retry_in is None:
+            retries_failed(step, claimed.id, attempts=claimed.attempt, reason=outcome.reason)
+        case Temporary():
+            retry_planned(step, claimed.id, attempt=claimed.attempt, wait=change.retry_in, reason=outcome.reason)

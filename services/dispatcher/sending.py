@@ -103,7 +103,8 @@ class Sending:
         self._young: set[asyncio.Task[None]] = set()
         self._aging: asyncio.TimerHandle | None = None
         names = [*providers, unsent.name]
-        at_zero(metrics.UNCONFIRMED, names)
+        for metric in (metrics.UNCONFIRMED, metrics.SENDS_REFUSED):
+            at_zero(metric, names)
         self._calls = {name: _Calls(name) for name in names}
         self._to_provider = metrics.TO_PROVIDER_SECONDS.labels(topic)
 

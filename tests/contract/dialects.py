@@ -87,7 +87,7 @@ class FiretextDialect(Dialect):
         return Reply(status, b'{"code": 99, "description": "Service unavailable"}', headers)
 
 
-def _ses_error(status: int, kind: str, text: str, headers: Mapping[str, str] | None = None) -> Reply:
+def ses_error(status: int, kind: str, text: str, headers: Mapping[str, str] | None = None) -> Reply:
     return Reply(status, json.dumps({"message": text}).encode(), {"x-amzn-ErrorType": kind, **(headers or {})})
 
 
@@ -95,9 +95,9 @@ class SesDialect(Dialect):
     """SES: errors of AWS."""
 
     accepted = Reply(200, b'{"MessageId": "%s"}' % THEIRS.encode())
-    refuses_the_recipient = _ses_error(400, "BadRequestException", "Illegal address")
-    refuses_the_request = _ses_error(400, "BadRequestException", "Subject is too long")
-    refuses_our_credentials = _ses_error(403, "InvalidSignatureException", "The signature does not match.")
+    refuses_the_recipient = ses_error(400, "BadRequestException", "Illegal address")
+    refuses_the_request = ses_error(400, "BadRequestException", "Subject is too long")
+    refuses_our_credentials = ses_error(403, "InvalidSignatureException", "The signature does not match.")
 
     def settings(self, url: str) -> Settings:
         return SesSettings.model_validate(
@@ -117,7 +117,7 @@ class SesDialect(Dialect):
 
     def failure(self, status: int, headers: Mapping[str, str]) -> Reply:
         kind = "TooManyRequestsException" if status == 429 else "InternalFailure"
-        return _ses_error(status, kind, "Maximum sending rate exceeded.", headers)
+        return ses_error(status, kind, "Maximum sending rate exceeded.", headers)
 
     def message(self, reference: UUID) -> EmailMessage:
         to = EmailAddress("jo@example.com")

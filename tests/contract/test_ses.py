@@ -4,11 +4,11 @@ import inspect
 
 import pytest
 
-from octavo.domain.outcome import Accepted
+from octavo.domain.outcome import Accepted, Temporary
 from octavo.domain.recipient import EmailAddress
 from octavo.providers import EmailMessage
 from octavo.providers.ses import Ses
-from tests.contract.dialects import new_reference
+from tests.contract.dialects import new_reference, ses_error
 from tests.contract.scripted import answers
 
 
@@ -66,6 +66,15 @@ async def test_no_value_can_add_a_header(ses, control):
     given = request.json()
     for value in (given["Content"]["Simple"]["Subject"]["Data"], given["FromEmailAddress"]):
         assert not any(mark in value for mark in "\r\n\x00\x1c\x85\u2028")
+
+
+async def test_an_address_that_ses_does_not_know_yet_can_still_be_verified(ses):
+    words = "Email address is not verified. The following identities failed the check in region EU-WEST-1: octavo@example.com"
+    ses.server.play = answers(ses_error(400, "MessageRejected", words))
+
+    outcome = await ses.client().send(email())
+
+    assert outcome == Temporary("ses 400 MessageRejected")
 
 
 async def test_an_email_of_two_million_bytes_arrives(ses):

@@ -108,7 +108,11 @@ def test_the_dispatcher_begins_at_zero(alone):
     for name in ("notifications_retries_total", "notifications_retries_failed_total"):
         at_zero(found, name, step=["send_sms_to_provider", "send_email_to_provider"])
     at_zero(found, "notifications_provider_calls_total", provider=NAMES, outcome=OUTCOMES)
-    for name in ("notifications_unconfirmed_total", "notifications_provider_in_flight"):
+    for name in (
+        "notifications_unconfirmed_total",
+        "notifications_sends_refused_total",
+        "notifications_provider_in_flight",
+    ):
         at_zero(found, name, provider=NAMES)
     at_zero(found, "notifications_provider_seconds_count", provider=NAMES)
     at_zero(found, "notifications_to_provider_seconds_count", topic=SEND)

@@ -109,3 +109,17 @@ def test_used_up_attempts_are_told_with_the_prefix_RETRY_FAILED_and_counted(kind
 @pytest.mark.parametrize("outcome", [Accepted(), Permanent("no"), Uncertain("time-out")])
 def test_what_is_not_tried_again_is_no_retry(outcome):
     assert told(ended(outcome)) == []
+
+
+def test_a_refusal_that_is_not_the_recipients_fault_is_told_and_counted():
+    counter = metrics.SENDS_REFUSED.labels("mmg")
+    before = counter._value.get()
+    one = ended(Permanent("http 400", Status.TECHNICAL_FAILURE))
+    (line,) = told(one)
+    assert (line["notification_id"], line["provider"], line["reason"]) == (str(one.claimed.id), "mmg", "http 400")
+    assert line["log_level"] == "error"
+    assert counter._value.get() == before + 1
+
+
+def test_what_no_provider_was_asked_is_refused_by_none():
+    assert told(ended(Permanent("no text", Status.TECHNICAL_FAILURE))._replace(provider=None)) == []
