@@ -56,7 +56,13 @@ def trial(
 
 TRIALS = [
     trial(outages.broker_frozen, "AcceptFaultsFast", "AcceptFaultsSlow", "AcceptSlow", "Overloaded", "WatchGone"),
-    trial(outages.database_away, "LeasesNotObtainable", "TaskErrors"),
+    trial(
+        outages.database_away,
+        "LeasesNotObtainable",
+        "TaskErrors",
+        "CallsFail",
+        load=lambda scene: scene.send(FEW, then_look_up=True),
+    ),
     trial(outages.table_locked, "PoolFull"),
     trial(outages.persister_away, "ConsumersStandStill", "QueueOld"),
     trial(outages.workers_away, "BulkQueueOld", "DueLate", "ClaimsLeft", "AuditFault"),
@@ -74,12 +80,16 @@ TRIALS = [
     ),
     trial(
         mistakes.providers_fail,
+        "ProviderDown",
         "RetryMany",
         "RetryFailed",
         "RetryFailedMany",
         load=lambda scene: scene.send_batch(30),
     ),
-    trial(outages.receiver_away, "ReceiptsSilent", load=lambda scene: scene.send_batch(40)),
+    trial(mistakes.requests_refused, "SendsRefused", "SendsRefusedMany", load=lambda scene: scene.send_batch(30)),
+    trial(mistakes.file_removed, "JobsStopped"),
+    trial(mistakes.receipts_fail, "ReceiptsFailing"),
+    trial(outages.receiver_away, "ReceiptsSilent", "ServiceGone", load=lambda scene: scene.send_batch(40)),
     trial(mistakes.receipt_unknown, "ReceiptsUnknown"),
     trial(mistakes.token_changed, "ReceiptsRefused"),
     trial(mistakes.certificate_old, "CertificateExpires", "CertificateExpiresSoon"),

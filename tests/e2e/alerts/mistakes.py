@@ -7,19 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from os import urandom
 
+import boto3
 import grpc
 import psycopg2
 from cryptography.fernet import Fernet
 
 from deploy.local.instance import ROOT
 from octavo.domain.ids import uuid7
+from octavo.v1 import job_service_pb2 as jobs
 from octavo.v1 import notification_pb2 as common
+from octavo.v1 import notification_service_pb2 as pb
 from tests.certificates import Authority
 from tests.e2e import paths
 from tests.e2e.alerts.scene import Scene
 from tests.e2e.callers import Api
 from tests.integration.transport.conftest import free_port
 from tests.waiting import until
+
+FEW = 5
 
 
 @contextmanager
@@ -84,18 +89,69 @@ def providers_fail(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def requests_refused(scene: Scene) -> Iterator[None]:
+    """Providers refuse what is sent for good, whoever the recipient is; then they take it."""
+    with paths.behaving(scene.known, ["mmg", "firetext"], fail_share=1, fail_status=400):
+        refused = scene.send(FEW)
+        yield
+        assert {one.status for one in scene.settled(refused)} == {common.NOTIFICATION_STATUS_TECHNICAL_FAILURE}
+
+
+@contextmanager
+def file_removed(scene: Scene) -> Iterator[None]:
+    """The file of a job is removed before it is read; then it is put back."""
+    data = b"phone number,name,code\n" + b"07700900111,Ann,1\n" * 20
+    told = scene.stack.environment
+    store = boto3.client(
+        "s3",
+        endpoint_url=told["OCTAVO_S3_ENDPOINT_URL"],
+        region_name=told["OCTAVO_AWS_REGION"],
+        aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+    )
+    with scene.workers.away("persister-jobs"):
+        file = scene.service.upload(data)
+        job = scene.service.job(data, object_key=file.object_key, etag=file.etag)
+        where = {"Bucket": told["OCTAVO_S3_BUCKET"], "Key": file.object_key}
+        store.delete_object(**where)
+    yield
+    store.put_object(**where, Body=data)
+    states = scene.service.call("WatchJob", jobs.WatchJobRequest(id=job.id))
+    assert states[-1].job.status == jobs.JOB_STATUS_FINISHED
+
+
+@contextmanager
+def receipts_fail(scene: Scene) -> Iterator[None]:
+    """MMG accepts texts and reports that none arrived; then no more of these come."""
+    # To a number from which the simulator sends no receipt of its own.
+    items = [pb.BatchItem(sms=scene.service.sms(phone_number="07700900004")) for _ in range(120)]
+    sent = [one.sms.id for one in scene.service.call("SendBatch", pb.SendBatchRequest(items=items)).results]
+    for one in sent:
+        assert _receipt_of_mmg(scene, one, "4") == 200
+    yield
+    assert {one.status for one in scene.settled(sent)} == {common.NOTIFICATION_STATUS_TEMPORARY_FAILURE}
+    with closing(psycopg2.connect(scene.known["DATABASE_URL"])) as connection, connection.cursor() as cursor:
+        cursor.execute(_look("ReceiptsFailing"))
+        assert ("mmg", "temporary-failure", "mmg status 4/0") in {row[:3] for row in cursor.fetchall()}
+
+
+def _receipt_of_mmg(scene: Scene, one: str, status: str) -> int:
+    token = {"Authorization": f"Bearer {scene.stack.instance.secrets['mmg_receipt_token']}"}
+    body = json.dumps({"CID": one, "MSISDN": "447700900004", "status": status, "substatus": "0"}).encode()
+    return paths.ask(f"{scene.known['RECEIPTS_URL']}/receipts/mmg", "POST", body, token)
+
+
+@contextmanager
 def receipt_unknown(scene: Scene) -> Iterator[None]:
     """MMG sends a status that is in no table. The remedy is a change of the code."""
     # To a number from which the simulator sends no receipt of its own.
     one = scene.service.send(scene.service.sms(phone_number="07700900004"))
-    token = {"Authorization": f"Bearer {scene.stack.instance.secrets['mmg_receipt_token']}"}
-    body = json.dumps({"CID": one, "MSISDN": "447700900004", "status": "17"}).encode()
-    assert paths.ask(f"{scene.known['RECEIPTS_URL']}/receipts/mmg", "POST", body, token) == 200
+    assert _receipt_of_mmg(scene, one, "17") == 200
     yield
-    assert [settled.status_reason for settled in scene.settled([one])] == ["mmg status 17"]
+    assert [settled.status_reason for settled in scene.settled([one])] == ["mmg status 17/0"]
     with closing(psycopg2.connect(scene.known["DATABASE_URL"])) as connection, connection.cursor() as cursor:
         cursor.execute(_look("ReceiptsUnknown"))
-        assert "mmg status 17" in {reason for _provider, reason, _count in cursor.fetchall()}
+        assert "mmg status 17/0" in {reason for _provider, reason, _count in cursor.fetchall()}
 
 
 def _look(alert: str) -> str:

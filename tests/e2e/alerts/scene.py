@@ -21,6 +21,8 @@ from tests.e2e.test_prometheus import Prometheus
 from tests.waiting import until
 
 SETTLED_SECONDS = 60
+NOBODYS = "018f0000-0000-7000-8000-000000000000"
+"""An id that no notification has."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,17 @@ class Scene:
         history = f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{ceil(seconds)}s]))'
         return {one["metric"]["alertname"] for one in self.prometheus.result(history)}
 
-    def send(self, count: int) -> list[str]:
-        """Sends texts, whatever comes of it: the ids of what was accepted."""
+    def send(self, count: int, *, then_look_up: bool = False) -> list[str]:
+        """Sends texts and looks them up, whatever comes of it: the ids of what was accepted."""
 
         def one(_number: int) -> str | None:
+            accepted = None
             with suppress(grpc.RpcError):
-                return self.service.send(self.service.sms())
-            return None
+                accepted = self.service.send(self.service.sms())
+            if then_look_up:
+                with suppress(grpc.RpcError):
+                    self.service.get(accepted or NOBODYS)
+            return accepted
 
         with ThreadPoolExecutor(8) as threads:
             return [accepted for accepted in threads.map(one, range(count)) if accepted]
