@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.utils import formataddr
+from ssl import SSLCertVerificationError
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -35,7 +36,6 @@ _NEVER_SENT = (
     exceptions.EndpointConnectionError,
     exceptions.ConnectTimeoutError,
     exceptions.ProxyConnectionError,
-    exceptions.SSLError,
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
     exceptions.CredentialRetrievalError,
@@ -145,6 +145,10 @@ class Ses:
             return _refused(error)
         except _NEVER_SENT as error:
             return Temporary(f"no connection: {type(error).__name__}")
+        except exceptions.SSLError as error:
+            # Of a certificate: before anything went out. Any other may come while the answer is read, and SES have the email.
+            kind = Temporary if _of_a_certificate(error) else Uncertain
+            return kind(f"no connection: {type(error).__name__}")
         except exceptions.ParamValidationError:
             return Permanent("not a request that SES takes", Status.TECHNICAL_FAILURE)
         except (exceptions.BotoCoreError, OSError, KeyError, ValueError) as error:
@@ -152,6 +156,15 @@ class Ses:
             # in UTF-8 ends in a ValueError).
             return Uncertain(f"no clear answer: {type(error).__name__}")
         return Accepted(message_id)
+
+
+def _of_a_certificate(error: BaseException | None) -> bool:
+    """Whether TLS failed because the other side's certificate is not trusted: something among the causes says so."""
+    while error is not None:
+        if any(isinstance(one, SSLCertVerificationError) for one in (error, *error.args)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _refused(error: exceptions.ClientError) -> Outcome:
