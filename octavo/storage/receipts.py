@@ -33,7 +33,7 @@ FROM notifications WHERE id = ANY(:ids) AND id >= :first AND id < :end ORDER BY 
     {"ids": "uuid[]", "first": "uuid", "end": "uuid"},
 )
 _RESOLVE = text("""
-SELECT id, provider_reference FROM notifications WHERE provider_reference = ANY(CAST(:references AS text[]))
+SELECT id, provider, provider_reference FROM notifications WHERE provider_reference = ANY(CAST(:references AS text[]))
 """)
 _ADVANCE = Prepared(
     "advance_by_receipts",
@@ -169,14 +169,14 @@ def _named(receipt: ReceiptMessage) -> UUID | None:
 
 
 def _resolve(connection: Connection, receipts: Sequence[ReceiptMessage], ids: dict[int, UUID | None]) -> None:
-    """Finds the notifications of receipts that name only the provider's reference."""
+    """Finds the notifications of receipts that name only the provider's reference, which another provider may use, too."""
     nameless = [r for r in receipts if ids[id(r)] is None and r.provider_reference]
     if not nameless:
         return
     rows = connection.execute(_RESOLVE, {"references": sorted({r.provider_reference for r in nameless})})
-    known = {row.provider_reference: row.id for row in rows}
+    known = {(row.provider, row.provider_reference): row.id for row in rows}
     for receipt in nameless:
-        ids[id(receipt)] = known.get(receipt.provider_reference)
+        ids[id(receipt)] = known.get((receipt.provider, receipt.provider_reference))
 
 
 def _find(connection: Connection, ids: Collection[UUID]) -> CursorResult[Any]:

@@ -68,10 +68,10 @@ class Database:
         with transaction(self.engine) as connection:
             record_outcomes(connection, outcomes)
 
-    def sending(self, count: int = 1, reference: str | None = None) -> list[UUID]:
+    def sending(self, count: int = 1, reference: str | None = None, provider: str = "mmg") -> list[UUID]:
         """Rows that a provider has accepted."""
         ids = self.persist(count)
-        self.accepted(ids, self.claim(ids), reference)
+        self.accepted(ids, self.claim(ids), reference, provider)
         return ids
 
     def apply(self, *receipts: ReceiptMessage, hold_seconds: float = 0) -> list[Applied]:

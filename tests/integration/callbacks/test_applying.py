@@ -247,8 +247,23 @@ def test_a_receipt_after_an_attempt_that_looked_refused_ends_the_retries(databas
         assert claim_notifications(connection, ids, sms) == {}
 
 
+def test_a_reference_is_its_providers_alone(database, receipt):
+    (theirs,) = database.sending(reference="1234567")
+    (ours,) = ids = database.persist()
+    database.accepted(ids, database.claim(ids), "1234567", "firetext")
+
+    (applied,) = database.apply(
+        receipt(status=Status.PERMANENT_FAILURE, provider_reference="1234567", provider="firetext")
+    )
+    (held,) = database.apply(receipt(provider_reference="1234567", provider="ses"))
+
+    assert (applied.result, applied.notification_id) == ("moved", ours)
+    assert held.result == "held"
+    assert database.status(theirs) == "sending"
+
+
 def test_a_complaint_is_recorded_and_the_status_stays(database, receipt):
-    (email,) = database.sending(reference="ses-1")
+    (email,) = database.sending(reference="ses-1", provider="ses")
     database.apply(receipt(provider_reference="ses-1", provider="ses"))
 
     (applied,) = database.apply(receipt(status=None, provider_reference="ses-1", provider="ses", complaint=True))
@@ -282,7 +297,7 @@ def test_a_complaint_and_a_bounce_in_one_batch_both_count(database, receipt):
 
 
 def test_a_receipt_is_found_by_the_providers_reference_alone(database, receipt):
-    (email,) = database.sending(reference="ses-42")
+    (email,) = database.sending(reference="ses-42", provider="ses")
 
     (applied,) = database.apply(receipt(provider_reference="ses-42", provider="ses"))
 
