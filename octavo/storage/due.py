@@ -118,7 +118,7 @@ _RESTORED = text(
     _SWEEP.format(
         join="",
         condition="n.status = 'created' OR n.status = 'scheduled' AND n.send_at < now() "
-        "OR n.status = 'sending' AND n.claim_expires_at IS NOT NULL",
+        "OR n.status = 'sending' AND (n.claim_expires_at IS NOT NULL OR n.resend)",
         change="status = 'sending', sent_at = coalesce(n.sent_at, now()), unconfirmed_at = now(), due = true, "
         "resend = false, attempts = greatest(n.attempts, 1), claim_token = NULL, claim_expires_at = NULL, "
         "next_attempt_at = NULL, status_reason = 'unconfirmed: restored from a backup'",

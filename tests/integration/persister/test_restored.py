@@ -9,13 +9,14 @@ STATE = "SELECT id, status, unconfirmed_at IS NOT NULL FROM notifications"
 
 def test_only_what_may_have_been_sent_becomes_unconfirmed(engine):
     bench = Bench(engine, API_SMS)
-    fresh, retried, claimed, delivered, withdrawn = (accepted() for _ in range(5))
+    fresh, retried, claimed, again, delivered, withdrawn = (accepted() for _ in range(6))
     ahead, past = (accepted(send_at_micros=later(3600)) for _ in range(2))
-    bench.arrives(fresh, retried, claimed, delivered, withdrawn, ahead, past)
+    bench.arrives(fresh, retried, claimed, again, delivered, withdrawn, ahead, past)
     bench.step()
     for message, change in (
         (retried, "due = false, attempts = 1, next_attempt_at = now() + interval '1 hour'"),
         (claimed, "claim_token = gen_random_uuid(), claim_expires_at = now() + interval '1 minute', attempts = 1"),
+        (again, "status = 'sending', attempts = 1, resend = true, next_attempt_at = now() + interval '10 seconds'"),
         (delivered, "status = 'delivered'"),
         (withdrawn, "status = 'cancelled'"),
         (past, "send_at = now() - interval '1 minute'"),
@@ -23,11 +24,11 @@ def test_only_what_may_have_been_sent_becomes_unconfirmed(engine):
         bench.rows(f"UPDATE notifications SET {change} WHERE id = :id RETURNING 1", id=uuid_of(message))
 
     with transaction(engine) as connection:
-        assert len(mark_restored(connection)) == 4
+        assert len(mark_restored(connection)) == 5
         assert mark_restored(connection) == []
 
     assert set(bench.rows(STATE)) == {
-        *((uuid_of(one), "sending", True) for one in (fresh, retried, claimed, past)),
+        *((uuid_of(one), "sending", True) for one in (fresh, retried, claimed, again, past)),
         (uuid_of(delivered), "delivered", False),
         (uuid_of(withdrawn), "cancelled", False),
         (uuid_of(ahead), "scheduled", False),
