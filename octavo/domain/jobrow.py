@@ -91,7 +91,8 @@ class RowReader:
         if (sum(map(len, personalisation)) + sum(map(len, personalisation.values()))) * 4 > MOST_PERSONALISATION:
             _check_size(personalisation)
         if self._texts.type is NotificationType.SMS:
-            return sms.fit(render_sms(self._texts.content, personalisation, self._texts.prefix))
+            prefix = self._texts.prefix
+            return sms.fit(render_sms(self._texts.content, personalisation, prefix), prefix)
         render_text(self._texts.content, personalisation)
         if self._texts.subject is not None:
             render_subject(self._texts.subject, personalisation)

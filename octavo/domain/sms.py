@@ -62,17 +62,18 @@ def _size(encoding: Encoding, text: str, doubles: re.Pattern[str] | None, *, sin
     return SmsSize(encoding, units, -(-(units + empty) // several))
 
 
-def fit(text: str, field: str = "body") -> SmsSize:
-    """The size of a text that can be sent.
+def fit(text: str, prefix: str | None = None) -> SmsSize:
+    """The size of a text that can be sent, with the service's `prefix: ` before it if it has one.
 
-    Raises Invalid with EMPTY_CONTENT if there is nothing but white space, and with CONTENT_TOO_LONG above 6 parts.
+    Raises Invalid with EMPTY_CONTENT if there is nothing but white space behind that, and with CONTENT_TOO_LONG above 6 parts.
     """
-    if not text or text.isspace():
-        raise Invalid.of(field, Reason.EMPTY_CONTENT, "the text message is empty")
+    said = text[len(prefix) + 2 :] if prefix else text
+    if not said or said.isspace():
+        raise Invalid.of("body", Reason.EMPTY_CONTENT, "the text message is empty")
     size = measure(text)
     if size.parts > MAX_PARTS:
         raise Invalid.of(
-            field,
+            "body",
             Reason.CONTENT_TOO_LONG,
             f"the text message takes {size.parts} parts and may take {MAX_PARTS} "
             "(918 characters, or 402 with characters outside of GSM-7)",

@@ -32,7 +32,7 @@ _MOVES = text(
     "SELECT status, at, reason FROM notification_moves "
     "WHERE notification_id = :id AND service_id = :service_id ORDER BY at, changed_in"
 )
-_FIND_ACCEPTED = text("SELECT content_hash, template_id, template_version FROM notifications WHERE id = :id")
+_FIND_ACCEPTED = text("SELECT content_hash, template_id, template_version, sealed FROM notifications WHERE id = :id")
 _PRESENT = text("SELECT id, service_id FROM notifications WHERE id = ANY(CAST(:ids AS uuid[]))")
 _GUESTS = text("""
 SELECT g.service_id, g.recipient_hash
@@ -50,6 +50,7 @@ class AcceptedBefore:
     content_hash: bytes
     template_id: UUID
     template_version: int
+    sealed: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,10 @@ def find_accepted(engine: Engine, notification_id: UUID) -> AcceptedBefore | Non
     """What was accepted under an id; None if nothing was. Raises Unavailable if that can't be told."""
     with transaction(engine) as connection:
         row = connection.execute(_FIND_ACCEPTED, {"id": notification_id}).one_or_none()
-    return AcceptedBefore(bytes(row.content_hash), row.template_id, row.template_version) if row else None
+    if row is None:
+        return None
+    sealed = None if row.sealed is None else bytes(row.sealed)
+    return AcceptedBefore(bytes(row.content_hash), row.template_id, row.template_version, sealed)
 
 
 @measured

@@ -29,7 +29,7 @@ def preview(template: Row[Any], prefix: str | None, personalisation: Personalisa
     if NotificationType(template.notification_type) is NotificationType.SMS:
         shown.body = render_sms(filled, values, prefix)
         # What is incomplete may be any length: only what would be sent is held to the limit.
-        size = sms.measure(shown.body) if missing else sms.fit(shown.body)
+        size = sms.measure(shown.body) if missing else sms.fit(shown.body, prefix)
         shown.parts, shown.encoding = size.parts, ENCODING[size.encoding]
         return shown
     shown.body = render_text(filled, values)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from octavo.crypto import Sealer
+from octavo.crypto import Sealer, sms_prefix_of
 from octavo.domain import sms
-from octavo.domain.errors import FailedPrecondition, Invalid, NotFound, Reason
+from octavo.domain.errors import FailedPrecondition, Invalid, Malformed, NotFound, Reason
 from octavo.domain.ids import text_of
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import PhoneNumber
@@ -65,7 +65,7 @@ class Acceptance:
             created_at_micros=micros(now),
             send_at_micros=micros(wish.send_at) if wish.send_at else 0,
         )
-        response = answer(wish, service, version)
+        response = answer(wish, service.prefix, version)
         if isinstance(wish.request, pb.SendSmsRequest) and isinstance(response, pb.SendSmsResponse):
             message.sms_sender = wish.request.sms_sender
             message.parts = response.parts
@@ -74,6 +74,15 @@ class Acceptance:
             message.reply_to = wish.request.reply_to
         topic = lane_of(wish.type, in_job=False).persist
         return Accepted(wish.id, wish.type, wish.content_hash, to(topic, message), response)
+
+    def prefix_of(self, notification_id: UUID, sealed: bytes | None, service: Service) -> str | None:
+        """What stood before a text when it was accepted; what stands there now, where nobody can tell any more."""
+        try:
+            content = self._sealer.open(notification_id.bytes, sealed) if sealed is not None else SealedContent()
+        except Malformed:
+            # Its key is missing: the row's own worker says so.
+            content = SealedContent()
+        return sms_prefix_of(content, service.prefix)
 
     def _seal(self, wish: Wish, service: Service, notification_id: bytes) -> bytes:
         recipient = wish.recipient.e164 if isinstance(wish.recipient, PhoneNumber) else wish.recipient.address
@@ -102,11 +111,11 @@ def check_template(wish: Wish, service: Service, head: TemplateHead | None) -> T
     return head
 
 
-def answer(wish: Wish, service: Service, version: TemplateVersion) -> SendResponse:
+def answer(wish: Wish, prefix: str | None, version: TemplateVersion) -> SendResponse:
     """What the client gets: the rendered text among it. Raises Invalid if there is no text to send."""
     if wish.type is NotificationType.SMS:
-        body = render_sms(version.content, wish.personalisation, service.prefix)
-        size = sms.fit(body)
+        body = render_sms(version.content, wish.personalisation, prefix)
+        size = sms.fit(body, prefix)
         return pb.SendSmsResponse(
             id=text_of(wish.id.bytes),
             body=body,

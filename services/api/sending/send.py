@@ -122,7 +122,8 @@ class Sending:
             return None
         if row.content_hash != wish.content_hash:
             raise reused()
-        return answer(wish, service, await self._known.version(row.template_id, row.template_version))
+        prefix = self._acceptance.prefix_of(wish.id, row.sealed, service)
+        return answer(wish, prefix, await self._known.version(row.template_id, row.template_version))
 
     async def publish(self, accepted: Sequence[Accepted], service: Service, key: ApiKey, now: datetime) -> None:
         """Publishes what was charged. Raises Unavailable; what certainly did not go out is charged no more."""

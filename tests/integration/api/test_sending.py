@@ -97,6 +97,13 @@ def test_a_message_for_later_is_scheduled(tenant):
     assert (got.status, got.send_at) == (notification_pb2.NOTIFICATION_STATUS_SCHEDULED, later)
 
 
+def test_a_name_with_nothing_behind_it_is_no_message(new_tenant, new_template):
+    tenant = new_tenant(sms_prefix=True)
+    template = new_template(tenant, "((code))")
+    refusal = refused(lambda: tenant.send(template_id=template, personalisation={"code": " "}))
+    assert refusal.fields == {"body": "EMPTY_CONTENT"}
+
+
 def test_choices_among_the_services_own(new_tenant):
     tenant = new_tenant(sms_senders=["Octavo", "Octavo2"], reply_to_addresses=["a@octavo.example", "b@octavo.example"])
     assert tenant.send(sms_sender="Octavo2").id
@@ -250,9 +257,31 @@ class TestRepeating:
             )
         tenant.stub = more_processes(1)[0].stub
         assert refused(lambda: tenant.send(sms_sender="Octavo")).fields == {"sms_sender": "UNKNOWN_SMS_SENDER"}
-        assert tenant.call("SendSms", request).id == first.id
+        assert tenant.call("SendSms", request) == first
         # What is sent and shown is what was accepted.
         assert tenant.get(first.id).body == first.body
+
+    def test_a_repetition_is_answered_though_it_would_be_too_long_by_now(self, new_tenant, more_processes, database):
+        tenant = new_tenant()
+        request = tenant.sms(request_id=request_id(age=5), personalisation={"name": "a" * 800, "code": "1"})
+        first = tenant.call("SendSms", request)
+        until(lambda: rows_of(database, tenant) == 1)
+        with transaction(database.engine) as connection:
+            connection.execute(
+                text("UPDATE services SET name = repeat('x', 200) || id WHERE id = :id"), {"id": tenant.service_id}
+            )
+        tenant.stub = more_processes(1)[0].stub
+        assert tenant.call("SendSms", request) == first
+
+    def test_a_clock_that_goes_ahead_hides_no_other_content(self, new_tenant, more_processes, database):
+        tenant = new_tenant(sms_daily_limit=1)
+        request = tenant.sms(request_id=request_id(age=-120))
+        first = tenant.call("SendSms", request)
+        until(lambda: rows_of(database, tenant) == 1)
+        tenant.stub = more_processes(1)[0].stub
+        assert tenant.call("SendSms", request) == first
+        refusal = refused(lambda: tenant.send(request_id=request.request_id, reference="other"))
+        assert (refusal.code, refusal.reason) == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
 
     def test_a_repetition_may_come_when_its_time_to_send_is_past(self, tenant):
         late = Timestamp()

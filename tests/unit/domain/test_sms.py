@@ -89,6 +89,14 @@ def test_an_empty_text_is_refused(text):
     assert caught.value.reason is Reason.EMPTY_CONTENT
 
 
+@pytest.mark.parametrize("said", ["", " ", "\n"])
+def test_a_name_with_nothing_behind_it_is_an_empty_text(said):
+    with pytest.raises(Invalid) as caught:
+        fit(f"Parking: {said}", "Parking")
+    assert caught.value.reason is Reason.EMPTY_CONTENT
+    assert fit("Parking: x", "Parking").units == 10
+
+
 @pytest.mark.parametrize("character", ["a", "€", "ж", "🎼"])
 def test_a_megabyte_is_measured_in_linear_time(character):
     started = time.process_time()
