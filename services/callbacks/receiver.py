@@ -31,6 +31,7 @@ from services.callbacks.reading import (
 )
 
 RETRY_AFTER_SECONDS = 5
+_AWAY = 503
 _STATUS_OF_REFUSAL = {Refusal.UNREADABLE: 400, Refusal.REPLAYED: 409}
 MEANINGS = ("pending", "delivered", "temporary-failure", "permanent-failure", "technical-failure", "complaint")
 """What a receipt can mean, as the label of its counter."""
@@ -125,7 +126,7 @@ def verdict(error: Exception) -> Verdict:
         case BrokenOff():
             return Verdict(400, "broken-off")
         case Unavailable():
-            return Verdict(503, "unavailable", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+            return Verdict(_AWAY, "unavailable", {"Retry-After": str(RETRY_AFTER_SECONDS)})
         case _:
             return Verdict(400, "unreadable")
 
@@ -134,7 +135,8 @@ def _refusal(request: web.BaseRequest, name: str, why: Verdict) -> web.Response:
     metrics.RECEIPTS_REFUSED.labels(name, why.reason).inc()
     arrived(request)
     response = web.Response(status=why.status, headers=why.headers)
-    if not request.content.is_eof():
+    if why.status != _AWAY or not request.content.is_eof():
+        # Who is not let in holds no connection: there are only so many.
         response.force_close()
     return response
 

@@ -159,6 +159,13 @@ def test_there_is_nothing_else(callbacks, method, path, status):
     assert callbacks.post(path, bearer(MMG_TOKEN), b"{}", method) == status
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/receipts/mmg"])
+def test_who_is_not_let_in_holds_no_connection(callbacks, path):
+    headers = {"Authorization": "Bearer none", "Content-Length": "2"}
+    assert callbacks.answer(path, headers, b"{}")[1]["Connection"] == "close"
+    assert "Connection" not in callbacks.answer(*mmg(new_id()))[1]
+
+
 def test_a_receipt_for_nobody_is_refused(callbacks):
     assert callbacks.post("/receipts/mmg", bearer(MMG_TOKEN), b"{}") == 400
     assert callbacks.post("/receipts/firetext", basic(FIRETEXT_PASSWORD), b"status=0") == 400
