@@ -14,6 +14,8 @@ from octavo.domain.ids import first_id_at, time_of
 from octavo.domain.notification import Status
 from octavo.telemetry.measured import measured
 
+MOST_SEALED_BYTES = 8_000_000
+"""What is sealed on one page of a report, about."""
 _MILLISECOND = timedelta(milliseconds=1)
 _COUNTS = text("""
 SELECT j.id, c.status, c.many
@@ -25,11 +27,18 @@ CROSS JOIN LATERAL (
 ) c
 """)
 _REPORT = text("""
-SELECT h.id, h.job_row, h.status, h.status_reason, h.sent_at, h.completed_at, n.sealed
-FROM notification_history h
-LEFT JOIN notifications n ON n.id = h.id AND n.id > :after AND n.id < :beyond
-WHERE h.service_id = :service_id AND h.id > :after AND h.id < :beyond AND h.job_id = :job_id
-ORDER BY h.id LIMIT :at_most
+SELECT * FROM (
+    SELECT h.*, n.sealed, count(*) OVER () AS candidates,
+           sum(coalesce(octet_length(n.sealed), 0)) OVER (ORDER BY h.id) - coalesce(octet_length(n.sealed), 0) AS before
+    FROM (
+        SELECT h.id, h.job_row, h.status, h.status_reason, h.sent_at, h.completed_at FROM notification_history h
+        WHERE h.service_id = :service_id AND h.id > :after AND h.id < :beyond AND h.job_id = :job_id
+        ORDER BY h.id LIMIT :at_most
+    ) h
+    LEFT JOIN notifications n ON n.id = h.id AND n.id > :after AND n.id < :beyond
+) page
+-- The length of what is sealed is known without reading it: what does not fit is not read at all.
+WHERE before < :most_bytes ORDER BY id
 """)
 # Compare and set, as for a single one: what a worker has claimed goes its way.
 _CANCEL = text("""
@@ -75,13 +84,17 @@ def count_job_rows(connection: Connection, service_id: UUID, job_ids: Sequence[U
 def report_rows(
     connection: Connection, service_id: UUID, job_id: UUID, after: UUID | None, at_most: int
 ) -> Sequence[Row[Any]]:
-    """The notifications of a job that follow one of them, in the order of its rows."""
+    """The notifications of a job that follow one of them, in the order of its rows.
+
+    A page ends early once what is sealed comes to megabytes; `candidates` on each row is how many rows it would have had.
+    """
     values = {
         "service_id": service_id,
         "job_id": job_id,
         "after": after or _first(job_id),
         "beyond": _beyond(job_id),
         "at_most": at_most,
+        "most_bytes": MOST_SEALED_BYTES,
     }
     return connection.execute(_REPORT, values).all()
 

@@ -64,5 +64,6 @@ def job_service(
         watch,
         JobCancel(transactions),
         JobReport(transactions, Sealer(settings.keys(), settings.sealed_form)),
+        known,
     )
     return Served(job_service_pb2.DESCRIPTOR.services_by_name["JobService"], servicer), watch

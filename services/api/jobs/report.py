@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection, Row
 
 from octavo.crypto import Sealer
 from octavo.domain.csvfile import RowProblem, escape_cell
+from octavo.domain.errors import Malformed
 from octavo.storage.directory import Service
 from octavo.storage.jobrows import report_rows
 from octavo.storage.jobs import get_job, problems_of
 from services.api.fields import read_id
+from services.api.inforce import InForce
 from services.api.jobs.view import no_such_job
 from services.api.transactions import Transactions
 
@@ -28,6 +31,9 @@ _LAST_ROW = 2**31 - 1
 _BYTE_ORDER_MARK = "\ufeff"
 
 
+log = structlog.get_logger()
+
+
 class JobReport:
     """Writes reports."""
 
@@ -35,14 +41,15 @@ class JobReport:
         self._transactions = transactions
         self._sealer = sealer
 
-    async def write(self, job_id: str, service: Service) -> AsyncIterator[bytes]:
-        """The report in pieces. Raises NotFound if the service has no such job."""
+    async def write(self, job_id: str, service: Service, in_force: InForce) -> AsyncIterator[bytes]:
+        """The report in pieces. Raises NotFound if the service has no such job, Unauthenticated once the key is revoked."""
         wanted = read_id("id", job_id)
         yield (_BYTE_ORDER_MARK + _lines([HEADER])).encode()
         last: UUID | None = None
         done = 0
         more = True
         while more:
+            await in_force.check()
             page = _Page(self._sealer, service, wanted, last, done)
             piece = await self._transactions.run(page.read)
             last, done, more = page.last, page.done, page.more
@@ -67,7 +74,8 @@ class _Page:
             raise no_such_job()
         rows = report_rows(connection, self._service.id, self._job_id, self.last, PAGE)
         # What was refused between two rows of the page; after the last page, all that is left.
-        until = rows[-1].job_row if len(rows) == PAGE else _LAST_ROW
+        ends_here = not rows or len(rows) == rows[0].candidates < PAGE
+        until = _LAST_ROW if ends_here else rows[-1].job_row
         problems = problems_of(connection, self._job_id, self.done, until, PAGE)
         if len(problems) == PAGE:
             until = problems[-1][0].row
@@ -79,10 +87,9 @@ class _Page:
         return _lines(sorted(lines, key=lambda line: int(line[0]))).encode()
 
     def _sent(self, row: Row[Any]) -> Sequence[str]:
-        recipient = "" if row.sealed is None else self._sealer.open(row.id.bytes, bytes(row.sealed)).recipient
         return (
             str(row.job_row),
-            recipient,
+            self._recipient(row),
             row.status,
             row.status_reason,
             "",
@@ -90,6 +97,16 @@ class _Page:
             _written(row.sent_at),
             _written(row.completed_at),
         )
+
+    def _recipient(self, row: Row[Any]) -> str:
+        if row.sealed is None:
+            return ""
+        try:
+            return self._sealer.open(row.id.bytes, bytes(row.sealed)).recipient
+        except Malformed as error:
+            # A key is missing: that is the operators' to mend, and no reason to hide the rest of it, or of the report.
+            log.warning("a notification can't be opened", notification_id=str(row.id), error=str(error))
+            return ""
 
 
 def _refused(problems: Sequence[RowProblem]) -> Sequence[str]:

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 
 from octavo.v1 import job_service_pb2 as pb
+from services.api.inforce import InForce
 from services.api.jobs.cancel import JobCancel
 from services.api.jobs.report import JobReport
 from services.api.jobs.start import JobStart
 from services.api.jobs.uploads import Uploads
 from services.api.jobs.view import JobView
 from services.api.jobs.watch import JobWatch
+from services.api.known import Known
 from services.api.serving.caller import current
 from services.api.serving.calls import Context
 
@@ -24,6 +26,7 @@ class JobServicer:
         watch: JobWatch,
         cancel: JobCancel,
         report: JobReport,
+        known: Known,
     ) -> None:
         self._uploads = uploads
         self._start = start
@@ -31,13 +34,14 @@ class JobServicer:
         self._watch = watch
         self._cancel = cancel
         self._report = report
+        self._known = known
 
     async def UploadCsv(  # noqa: N802 - gRPC's name
         self, chunks: AsyncIterator[pb.UploadCsvRequest], _context: Context
     ) -> pb.UploadCsvResponse:
         """Stores a file."""
-        service, _ = current().as_service()
-        stored = await self._uploads.take(chunks, service)
+        service, key = current().as_service()
+        stored = await self._uploads.take(chunks, service, InForce(self._known, key.id))
         return pb.UploadCsvResponse(file=pb.CsvFile(object_key=stored.key, etag=stored.etag, size_bytes=stored.size))
 
     async def CreateJob(self, request: pb.CreateJobRequest, _context: Context) -> pb.CreateJobResponse:  # noqa: N802
@@ -75,6 +79,6 @@ class JobServicer:
         self, request: pb.DownloadReportRequest, _context: Context
     ) -> AsyncIterator[pb.DownloadReportResponse]:
         """Writes a report."""
-        service, _ = current().as_service()
-        async for chunk in self._report.write(request.id, service):
+        service, key = current().as_service()
+        async for chunk in self._report.write(request.id, service, InForce(self._known, key.id)):
             yield pb.DownloadReportResponse(chunk=chunk)

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from uuid import UUID, uuid4
 
@@ -23,6 +25,7 @@ from octavo.v1 import notification_pb2
 from octavo.v1 import notification_service_pb2 as notifications
 from octavo.v1.messages_pb2 import NotificationMessage
 from services.api.fields import LATE
+from services.api.jobs.uploads import MOST_OF_A_SERVICE
 from tests.integration.api.wire import refusal_of, refused
 from tests.waiting import until
 
@@ -44,8 +47,8 @@ def counts(job: pb.Job) -> dict[str, int]:
     return {names.Name(one.status).removeprefix("NOTIFICATION_STATUS_").lower(): one.count for one in job.counts}
 
 
-def persisted(team, job, rows):
-    return until(lambda: (now := team.get(job)) and sum(counts(now).values()) == rows and now)
+def persisted(team, job, rows, seconds=30):
+    return until(lambda: (now := team.get(job)) and sum(counts(now).values()) == rows and now, seconds)
 
 
 @pytest.mark.asked("S2")
@@ -332,6 +335,54 @@ def test_no_piece_of_a_report_is_longer_than_a_client_takes(team, job_database):
     assert sum(map(len, pieces)) > 4 * 1024 * 1024
     assert max(map(len, pieces)) <= 1024 * 1024
     assert len(list(csv.DictReader(io.StringIO(b"".join(pieces).decode("utf-8-sig"))))) == 601
+
+
+def test_a_report_tells_the_rest_where_a_row_can_not_be_opened(team, job_database):
+    job = team.create(people(2))
+    persisted(team, job, 2)
+    job_database("UPDATE notifications SET sealed = 'xx' WHERE job_id = :id AND job_row = 1", id=UUID(job.id))
+    lines = list(csv.DictReader(io.StringIO(team.report(job).decode("utf-8-sig"))))
+    assert [(line["row"], line["recipient"]) for line in lines] == [("1", ""), ("2", "'+447700900002")]
+
+
+def test_a_report_of_large_messages_is_whole(team, job_database):
+    job = team.create(people(30) + b"@nobody,Ann,1\n")
+    persisted(team, job, 30)
+    # What is sealed can't be opened then; it is read by the page nevertheless.
+    job_database(
+        "UPDATE notifications SET sealed = decode(repeat('ab', 1000000), 'hex') WHERE job_id = :id", id=UUID(job.id)
+    )
+    lines = list(csv.DictReader(io.StringIO(team.report(job).decode("utf-8-sig"))))
+    assert [int(line["row"]) for line in lines] == list(range(1, 32))
+    assert lines[-1]["status"] == "refused"
+
+
+def test_one_service_can_not_have_all_uploads(new_team):
+    greedy, other = new_team(), new_team()
+    going_on = threading.Event()
+
+    def slowly():
+        yield b"phone number"
+        going_on.wait(60)
+
+    with ThreadPoolExecutor(MOST_OF_A_SERVICE + 2) as threads:
+        uploads = [
+            threads.submit(reason_of, partial(greedy.upload_pieces, slowly())) for _ in range(MOST_OF_A_SERVICE + 2)
+        ]
+        until(lambda: sum(one.done() for one in uploads) == 2)
+        assert reason_of(partial(other.upload, people(1))) == ""
+        going_on.set()
+        assert sorted(one.result() for one in uploads) == [""] * MOST_OF_A_SERVICE + ["OVERLOADED"] * 2
+    assert reason_of(partial(greedy.upload, people(1))) == ""
+
+
+def reason_of(call) -> str:
+    """Why a call is refused; nothing if it is not."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return refusal_of(error).reason
+    return ""
 
 
 def test_the_report_has_every_row_and_no_formula(team, job_database):
