@@ -39,9 +39,9 @@ def _copy(fetched: Path) -> None:
 def _as_json(fetched: Path, file: TextIO | None = None) -> None:
     with fetched.open(encoding="utf-8-sig", newline="") as report:
         for row in csv.DictReader(report):
-            output.emit({name: _unescaped(cell) for name, cell in row.items()}, file)
+            output.emit({name: as_it_was(cell) for name, cell in row.items()}, file)
 
 
-def _unescaped(cell: str | None) -> str | None:
+def as_it_was(cell: str | None) -> str | None:
     """A cell as it was before an apostrophe went in front of it, which keeps spreadsheets from taking it for a formula."""
-    return cell[1:] if cell and cell[0] == "'" and cell[1:2] in _FORMULA_STARTS else cell
+    return cell[1:] if cell and cell[0] == "'" and cell.lstrip("'").startswith(_FORMULA_STARTS) else cell

@@ -16,6 +16,7 @@ MAX_CELL = 100_000
 """Characters of a cell. The csv module itself stops at 131,072, which bounds what an unclosed quote swallows."""
 LONGEST_ROW = 2_000_000
 """Characters of a row, with all of its lines: as many cells as that takes are held at once."""
+MOST_COLUMNS = 1_000
 MAX_NAME = 200
 """Characters of a column's name that a problem tells."""
 
@@ -162,8 +163,10 @@ class Columns:
 def match_header(header: Sequence[str], template: Template, notification_type: NotificationType) -> Columns:
     """The columns that the template and its recipient need; others are ignored.
 
-    Raises Invalid, naming all of them: FILE_EMPTY, MISSING_COLUMN, or DUPLICATE_COLUMN for a needed one.
+    Raises Invalid, naming all of them: FILE_EMPTY, TOO_MANY_COLUMNS, MISSING_COLUMN, or DUPLICATE_COLUMN for a needed one.
     """
+    if len(header) > MOST_COLUMNS:
+        raise Invalid.of("file", Reason.TOO_MANY_COLUMNS, f"the file has more than {MOST_COLUMNS:,} columns")
     places: dict[str, list[int]] = {}
     for place, name in enumerate(header):
         places.setdefault(fold(name), []).append(place)
@@ -219,19 +222,22 @@ def read_row(columns: Columns, row: int, cells: Sequence[str]) -> Row | tuple[Ro
     problems: list[RowProblem] = []
     if len(cells) > width and any(cells[width:]):
         problems.append(RowProblem(row, "", Reason.RAGGED_ROW))
-    # A row that ends early has empty cells there.
-    full = [*cells, *[""] * (width - len(cells))]
-    recipient = full[columns.recipient]
+    recipient = _cell(cells, columns.recipient)
     if not recipient.strip():
         problems.append(RowProblem(row, columns.names[columns.recipient], Reason.MISSING_FIELD))
     personalisation: dict[str, str] = {}
     for name, place, optional in columns.values:
-        cell = full[place]
+        cell = _cell(cells, place)
         personalisation[name] = cell
         reason = _cell_problem(cell, optional=optional)
         if reason is not None:
             problems.append(RowProblem(row, columns.names[place], reason))
     return tuple(problems) or Row(row, recipient, personalisation)
+
+
+def _cell(cells: Sequence[str], place: int) -> str:
+    """A cell of a row; one that ends early has empty ones there."""
+    return cells[place] if place < len(cells) else ""
 
 
 def _cell_problem(cell: str, *, optional: bool) -> Reason | None:
@@ -251,5 +257,8 @@ def row_problems(error: Invalid, columns: Columns, row: int) -> tuple[RowProblem
 
 
 def escape_cell(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula: an apostrophe goes before what begins like one."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    """The text as a cell that no spreadsheet takes for a formula: an apostrophe goes before what begins like one.
+
+    Before what begins so behind apostrophes of its own, too: so whoever takes one away has the text again.
+    """
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA_STARTS) else text

@@ -120,6 +120,7 @@ class Reason(StrEnum):
     TOO_MANY_ROWS = "TOO_MANY_ROWS", "The file has more than 100,000 rows."
     DUPLICATE_COLUMN = "DUPLICATE_COLUMN", "Two columns have the same name, ignoring case, spaces, - and _."
     MISSING_COLUMN = "MISSING_COLUMN", "A placeholder, or the recipient, has no column."
+    TOO_MANY_COLUMNS = "TOO_MANY_COLUMNS", "The file has more than 1,000 columns."
     RAGGED_ROW = "RAGGED_ROW", "The row has more cells than the header."
     CELL_TOO_LONG = "CELL_TOO_LONG", "The cell is longer than any message."
 

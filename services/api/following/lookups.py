@@ -121,6 +121,9 @@ class Lookups:
 
     def _filter(self, request: pb.ListNotificationsRequest, service: Service) -> lookups.Filter:
         check_text("reference", request.reference)
+        # Before any is looked at: all other calls wait meanwhile.
+        if len(request.statuses) > len(STATUS_OF):
+            raise Invalid.of("statuses", Reason.TOO_MANY_ITEMS, f"there are no more than {len(STATUS_OF)} statuses")
         created_from, created_before = read_time(request, "created_from"), read_time(request, "created_before")
         if created_from and created_before and created_from > created_before:
             raise Invalid.of("created_from", Reason.INVALID_RANGE, "created_from comes after created_before")

@@ -24,6 +24,8 @@ from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.template_service_pb2 import PreviewTemplateRequest
 from services.api.fields import check_choice, check_send_at, read_id, read_time
 
+MOST_NAMES = 1_000
+"""Names in one personalisation: all other calls wait while they are looked at."""
 # What a test key sends goes nowhere: the same call with another key is another content.
 _PURPOSES = {
     (True, False): b"sms",
@@ -159,6 +161,10 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
     if request.ByteSize() > MOST_PERSONALISATION:
         raise Invalid.of(
             "personalisation", Reason.CONTENT_TOO_LONG, f"personalisation is longer than {MOST_PERSONALISATION:,} bytes"
+        )
+    if len(request.personalisation) + len(request.personalisation_lists) > MOST_NAMES:
+        raise Invalid.of(
+            "personalisation", Reason.TOO_MANY_ITEMS, f"personalisation has more than {MOST_NAMES:,} names"
         )
     # The names are asked for their values: what a map's items() gives is made in Python, and takes longer.
     texts = {name: request.personalisation[name] for name in request.personalisation}

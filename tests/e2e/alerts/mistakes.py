@@ -116,8 +116,10 @@ def file_removed(scene: Scene) -> Iterator[None]:
         store.delete_object(**where)
     yield
     store.put_object(**where, Body=data)
-    states = scene.service.call("WatchJob", jobs.WatchJobRequest(id=job.id))
-    assert states[-1].job.status == jobs.JOB_STATUS_FINISHED
+    # It is looked at each minute.
+    until(
+        lambda: scene.service.call("GetJob", jobs.GetJobRequest(id=job.id)).job.status == jobs.JOB_STATUS_FINISHED, 120
+    )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage
 from octavo.v1.notification_pb2 import TextList
 from services.api.sending.accept import Acceptance
-from services.api.sending.wish import Wishes, read_personalisation
+from services.api.sending.wish import MOST_NAMES, Wishes, read_personalisation
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 SEALER = Sealer([Fernet.generate_key().decode()])
@@ -42,6 +42,14 @@ def request(texts, lists=()):
         personalisation=texts,
         personalisation_lists={name: TextList(values=values) for name, values in dict(lists).items()},
     )
+
+
+def test_a_personalisation_has_a_thousand_names_at_most():
+    most = {f"n{number}": "" for number in range(MOST_NAMES - 1)}
+    assert len(read_personalisation(request(most, {"things": ["pen"]}))) == MOST_NAMES
+    with pytest.raises(Invalid) as caught:
+        read_personalisation(request(most | {"more": ""}, {"things": ["pen"]}))
+    assert (caught.value.reason, caught.value.field) == (Reason.TOO_MANY_ITEMS, "personalisation")
 
 
 @given(TEXTS, LISTS)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from octavo.domain.csvfile import (
     MAX_CELL,
+    MOST_COLUMNS,
     EncodingDetector,
     Row,
     RowProblem,
@@ -23,6 +24,7 @@ from octavo.domain.errors import Invalid, Reason
 from octavo.domain.notification import NotificationType
 from octavo.domain.recipient import parse_phone
 from octavo.domain.template import Template
+from octavo_cli.report import as_it_was
 
 TEMPLATE = Template.parse("Dear ((First name)), ((vip??thanks)) ((place))")
 HEADER = ["Phone_Number", "first-name", "VIP", "place", "unused"]
@@ -109,6 +111,15 @@ def test_all_missing_and_repeated_columns_are_named_at_once():
     ]
 
 
+def test_a_header_has_a_thousand_columns_at_most():
+    names = [f"c{number}" for number in range(MOST_COLUMNS - 4)]
+    header = ["phone number", "first name", "vip", "place"]
+    assert match_header([*header, *names], TEMPLATE, NotificationType.SMS).recipient == 0
+    with pytest.raises(Invalid) as caught:
+        match_header([*header, *names, ""], TEMPLATE, NotificationType.SMS)
+    assert (caught.value.reason, caught.value.field) == (Reason.TOO_MANY_COLUMNS, "file")
+
+
 @pytest.mark.parametrize("header", [[], ["", " "]])
 def test_a_file_without_header_is_empty(header):
     with pytest.raises(Invalid) as caught:
@@ -153,6 +164,11 @@ def test_a_refused_recipient_is_a_problem_of_its_column():
 @pytest.mark.parametrize("start", list("=+-@\t\r\n"))
 def test_cells_that_look_like_formulas_are_escaped(start):
     assert escape_cell(f"{start}1+1") == f"'{start}1+1"
+
+
+@given(st.text("'=+-@a"))
+def test_whoever_takes_the_apostrophe_away_has_the_text_again(text):
+    assert as_it_was(escape_cell(text)) == text
 
 
 @given(st.text())
