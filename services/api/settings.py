@@ -29,7 +29,9 @@ class ApiSettings(DatabaseSettings, SealingSettings, RegionSettings, OpsSettings
     health_port: int = Field(
         default=0, ge=0, le=65535, description="Port on which health alone is told, without TLS, for probes; 0 is none."
     )
-    most_calls: int = Field(default=2_000, ge=1, description="Calls under way at once; more are refused.")
+    most_calls: int = Field(
+        default=2_000, ge=1, description="Calls under way at once, half of them of one service; more are refused."
+    )
     connection_age_seconds: int = Field(
         default=300, ge=1, description="After so long a connection is renewed, so that load spreads over new processes."
     )

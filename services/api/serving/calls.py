@@ -23,6 +23,7 @@ from services.api.serving import errors
 from services.api.serving.answers import Answers
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import Caller, CallerKind, enter
+from services.api.serving.shares import Shares
 from services.api.serving.turns import Turns
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ def handlers(
     callers: frozenset[CallerKind],
     answers: Answers,
     turns: Turns,
+    shares: Shares,
 ) -> grpc.GenericRpcHandler:
     """The handlers of a service: each of its methods that the servicer has, for these kinds of callers."""
     made: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -48,7 +50,7 @@ def handlers(
         behaviour = getattr(servicer, method.name, None)
         if behaviour is None:
             continue
-        call = _Call(method, behaviour, authenticator, callers, answers, turns)
+        call = _Call(method, behaviour, authenticator, callers, answers, turns, shares)
         serialise = GetMessageClass(method.output_type).SerializeToString
         if method.server_streaming:
             made[method.name] = grpc.unary_stream_rpc_method_handler(call.stream, None, serialise)
@@ -70,9 +72,11 @@ class _Call:
         callers: frozenset[CallerKind],
         answers: Answers,
         turns: Turns,
+        shares: Shares,
     ) -> None:
         self._answers = answers
         self._turns = turns
+        self._shares = shares
         self._name = method.full_name
         self._request: type[Message] = GetMessageClass(method.input_type)
         self._nothing = GetMessageClass(method.output_type)()
@@ -108,12 +112,13 @@ class _Call:
 
         A plain function: gRPC asks of what kind it is at every call, and needs three calls more to find out of a method.
         """
-        answers, turns, authenticator, behaviour = self._answers, self._turns, self._authenticator, self._behaviour
+        answers, turns, shares = self._answers, self._turns, self._shares
+        authenticator, behaviour = self._authenticator, self._behaviour
 
         async def answer(given: T, context: Context) -> Message:
             start = perf_counter()
             answers.begun += 1
-            requests = None
+            requests = counted = None
             code = "CANCELLED"
             response: Message
             try:
@@ -125,6 +130,9 @@ class _Call:
                 requests = self._requests[caller.kind]
                 requests.started()
                 self._admit(caller)
+                if caller.service is not None:
+                    shares.begin(caller.service.id)
+                    counted = caller.service.id
                 response = await behaviour(read(given), context)
                 code = "OK"
             except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
@@ -132,6 +140,8 @@ class _Call:
                 response = self._nothing
             finally:
                 turns.end()
+                if counted is not None:
+                    shares.end(counted)
                 (requests or self._refused()).handled(code, perf_counter() - start)
             if answers.held is not None:
                 await answers.held.wait()

@@ -17,6 +17,7 @@ from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import CallerKind
 from services.api.serving.calls import handlers
 from services.api.serving.probed import health_alone
+from services.api.serving.shares import Shares
 from services.api.serving.tls import credentials
 from services.api.serving.turns import Turns
 from services.api.settings import ApiSettings
@@ -58,10 +59,10 @@ class GrpcServer:
         self._settings = settings
         self._services = services
         self._answers = Answers()
-        turns = Turns()
+        turns, shares = Turns(), Shares(settings.most_calls)
         # Made at once, so that the metrics of every method are there before the first call.
         self._handlers = [
-            handlers(served.descriptor, served.servicer, authenticator, served.callers, self._answers, turns)
+            handlers(served.descriptor, served.servicer, authenticator, served.callers, self._answers, turns, shares)
             for served in services
         ]
         self._unready = unready

@@ -182,3 +182,8 @@ def test_what_no_key_opens_is_shown_without_its_content(new_tenant, database):
     found = {one.reference: (one.recipient, one.body) for one in tenant.list().notifications}
     assert found == {"first": ("", ""), "second": ("+447700900001", sent[1].body)}
     assert tenant.get(sent[0].id).reference == "first"
+
+
+def test_there_are_no_more_statuses_than_there_are(tenant):
+    assert tenant.list(statuses=[shown.NOTIFICATION_STATUS_CREATED] * 3) is not None
+    assert refused(lambda: tenant.list(statuses=[2] * 1_000)).fields == {"statuses": "TOO_MANY_ITEMS"}
