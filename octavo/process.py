@@ -22,8 +22,9 @@ from octavo.domain.errors import Malformed, Unavailable
 from octavo.listening import listening
 from octavo.loading import EXIT_MISCONFIGURED, Misconfigured, report, unread
 from octavo.niceness import be_nice
-from octavo.telemetry import logs, statsd, traces
+from octavo.telemetry import logs, metrics, statsd, traces
 from octavo.telemetry.exposition import exposition
+from octavo.version import VERSION
 
 log = structlog.get_logger()
 
@@ -128,6 +129,7 @@ def run(settings: OpsSettings, service: str, parts: Callable[[], Sequence[Part]]
     be_nice(settings.niceness)
     # When a series began doubles the scrape, and nobody asks for it.
     disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
+    metrics.BUILD.labels(VERSION).set(1)
     statsd.start(settings.statsd_address)
     traces.start(service, settings.traces_endpoint, settings.traces_share)
     status = uvloop.run(_serve(settings, service, parts))
@@ -164,7 +166,7 @@ async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequenc
             status = EXIT_MISCONFIGURED
         else:
             _spare_the_collector()
-            log.info("started", service=service, parts=[part.name for part in parts])
+            log.info("started", service=service, version=VERSION, parts=[part.name for part in parts])
             status = await _until_stopped(stopping, parts)
         stopping.set()
         log.info("draining", service=service)

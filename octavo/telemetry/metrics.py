@@ -15,6 +15,8 @@ TO_PROVIDER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 1
 TO_RECEIPT = (1, 2, 5, 10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600, 108000)
 STEP = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+BUILD = Gauge("notifications_build_info", "Always 1; which release a process runs, as its label.", ["version"])
+
 TASKS = Counter(
     "notifications_tasks_total",
     "Runs of a task or a data-access function, by its name and how it ended (ok, error).",

@@ -1,11 +1,16 @@
 import os
 import signal
 import threading
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from octavo.loading import Misconfigured
 from octavo.process import ThreadPart, _until_stopped
+from octavo.version import VERSION
+
+ROOT = Path(__file__).parents[2]
 
 
 async def test_a_part_that_fails_ends_the_process_with_status_1():
@@ -77,3 +82,8 @@ def test_a_faultpoint_that_does_not_exist_is_refused():
 
     with pytest.raises(ValueError, match="nowhere"):
         faultpoint.arm("nowhere")
+
+
+def test_the_version_is_that_of_the_package():
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert package["version"] == VERSION

@@ -10,6 +10,7 @@ from octavo.telemetry.requests import CODES
 from octavo.topics import ALL, LANES
 from octavo.v1 import api_key_service_pb2, job_service_pb2, notification_service_pb2, registry_service_pb2
 from octavo.v1 import template_service_pb2 as template_service
+from octavo.version import VERSION
 from services.api.serving.caller import CallerKind
 from services.api.serving.calls import OF_STRANGERS
 from services.callbacks.handler import RESULTS
@@ -68,6 +69,11 @@ def test_every_method_of_the_api_begins_at_zero(alone):
     assert set(calls.values()) == {0}
     methods = {dict(pairs)["method"] for name, pairs in found if name == "notifications_requests_total"}
     assert methods == {f"{service}/{method}" for service, method in RPCS}
+
+
+@pytest.mark.parametrize("service", ["api", "persister", "dispatcher", "callbacks"])
+def test_every_process_tells_its_release(alone, service):
+    assert alone(service)["notifications_build_info", frozenset({("version", VERSION)})] == 1
 
 
 def test_the_api_tells_of_its_rooms(alone):
