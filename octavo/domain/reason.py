@@ -26,7 +26,7 @@ class Reason(StrEnum):
     FORBIDDEN = "FORBIDDEN", "The key is valid, but not for this call.", "PERMISSION_DENIED"
     SERVICE_SUSPENDED = (
         "SERVICE_SUSPENDED",
-        "The service is suspended: it may look things up, but not send.",
+        "The service is suspended: it may look things up, but not send. What single messages it had accepted still go out.",
         "PERMISSION_DENIED",
     )
 

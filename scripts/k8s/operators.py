@@ -1,7 +1,8 @@
 """Strict schemas of the kinds that operators bring: exactly the fields that deploy/k8s uses, and nothing else.
 
 No package has those of all of them; they are written down here and in strimzi.py from the projects' references: KEDA 2.18
-(keda.sh/v1alpha1), Prometheus Operator 0.86 (monitoring.coreos.com/v1). Who uses another field adds it, having looked it up.
+(keda.sh/v1alpha1), Prometheus Operator 0.86 (monitoring.coreos.com/v1), Gateway API 1.4
+(gateway.networking.k8s.io/v1). Who uses another field adds it, having looked it up.
 """
 
 from collections.abc import Iterator, Mapping
@@ -83,7 +84,21 @@ _RULES = fields(
     {"groups": several(fields({"name": text(), "interval": DURATION, "rules": several(_RULE)}, "interval"))}
 )
 
+_PARENTS = several(fields({"name": text(), "namespace": text(), "sectionName": text()}))
+_MATCHES = several(
+    fields({"path": fields({"type": one_of("Exact", "PathPrefix", "RegularExpression"), "value": text("^/")})})
+)
+_BACKENDS = several(fields({"name": text(), "port": whole(1, 65535)}))
+_HTTP_ROUTE = fields(
+    {
+        "parentRefs": _PARENTS,
+        "hostnames": several(text(r"^(\*\.)?[a-z0-9.-]+$")),
+        "rules": several(fields({"matches": _MATCHES, "backendRefs": _BACKENDS})),
+    }
+)
+
 SPECIFICATIONS: Mapping[str, Mapping[str, Schema]] = {
+    "gateway.networking.k8s.io/v1": {"HTTPRoute": _HTTP_ROUTE},
     "kafka.strimzi.io/v1": {
         "Kafka": strimzi.KAFKA,
         "KafkaNodePool": strimzi.NODE_POOL,

@@ -145,9 +145,13 @@ def test_who_uses_something_is_labelled_so(manifests):
 
 
 def test_only_receipts_come_in_from_outside(production):
-    (ingress,) = production.of("Ingress")
-    paths = [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
-    assert [(path["path"], path["backend"]["service"]["name"]) for path in paths] == [
-        ("/receipts", "callbacks-receiver")
-    ]
+    assert [*production.of("Ingress")] == []
+    (route,) = production.of("HTTPRoute")
+    (rule,) = route["spec"]["rules"]
+    (match,), (backend,) = rule["matches"], rule["backendRefs"]
+    assert match["path"] == {"type": "PathPrefix", "value": "/receipts"}
+    ports = {port["port"] for port in production.get("Service", backend["name"])["spec"]["ports"]}
+    assert (backend["name"], {backend["port"]} <= ports) == ("callbacks-receiver", True)
+    # No listener of plain HTTP has it.
+    assert {parent["sectionName"] for parent in route["spec"]["parentRefs"]} == {"https"}
     assert all("type" not in item["spec"] for item in production.of("Service"))

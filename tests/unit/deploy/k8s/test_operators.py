@@ -21,6 +21,8 @@ BREAKS = {
     ),
     ("TriggerAuthentication", "kafka", "secret"): lambda spec: spec["secretTargetRef"][0].update(secret="x"),
     ("PodMonitor", "octavo", "'15'"): lambda spec: spec["podMetricsEndpoints"][0].update(interval="15"),
+    ("HTTPRoute", "receipts", "hosts"): lambda spec: spec.update(hosts=spec.pop("hostnames")),
+    ("HTTPRoute", "receipts", "'receipts'"): lambda spec: spec["rules"][0]["backendRefs"][0].update(port="receipts"),
     ("PrometheusRule", "octavo", "annotation"): lambda spec: spec["groups"][0]["rules"][0].update(annotation={}),
 }
 
