@@ -30,6 +30,9 @@ from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 ROUNDS = amount(3, 1)
 SECONDS = amount(4.0, 0.5)
 AT_ONCE = 64
+"""Connections that leave a receiver half idle: each waits for Kafka's acknowledgement."""
+MANY_AT_ONCE = 256
+"""Connections that keep it busy."""
 COUNT = amount(20_000, 3_000)
 BATCH = 500
 
@@ -46,9 +49,9 @@ def figures() -> Iterator[Figure]:
             service(on, "callbacks", "--roles", "receiver", OCTAVO_RECEIPTS_PORT=str(taking)) as (pid, _),
         ):
 
-            def of(url: str, process: int) -> float:
+            def of(url: str, process: int, at_once: int = AT_ONCE) -> float:
                 before = cpu_seconds(process)
-                seen = _load(url, ids, on.environment)
+                seen = _load(url, ids, on.environment, at_once)
                 if seen["failures"]:
                     raise RuntimeError(f"{seen['failures']} receipts were refused")
                 return (cpu_seconds(process) - before) / float(seen["calls"]) * 1e6
@@ -57,8 +60,12 @@ def figures() -> Iterator[Figure]:
                 ROUNDS,
                 bare=lambda: of(f"http://127.0.0.1:{port}", bare),
                 receiver=lambda: of(f"{url}/receipts/mmg", pid),
+                bare_busy=lambda: of(f"http://127.0.0.1:{port}", bare, MANY_AT_ONCE),
+                receiver_busy=lambda: of(f"{url}/receipts/mmg", pid, MANY_AT_ONCE),
             )
             yield Figure("callbacks.receiver.cpu", median(taken["receiver"]), "µs", median(taken["bare"]), "<= 2")
+            busy, bare_busy = median(taken["receiver_busy"]), median(taken["bare_busy"])
+            yield Figure("callbacks.receiver.cpu_while_busy", busy, "µs", bare_busy, "<= 2")
             yield Figure("callbacks.receiver.memory", resident_megabytes(pid), "MB", None, "<= 150")
     with stack({"kafka", "postgres"}) as (on, known):
         messages = accepted_texts(known, on.environment, COUNT)
@@ -68,11 +75,11 @@ def figures() -> Iterator[Figure]:
             yield Figure("callbacks.handler.rate", _rate(metrics), "/s", None, ">= 5000")
 
 
-def _load(url: str, ids: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+def _load(url: str, ids: list[str], environment: Mapping[str, str], at_once: int) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("w") as file:
         file.write("\n".join(ids))
         file.flush()
-        command = [sys.executable, "-m", "benchmarks.receipt_load", url, file.name, str(SECONDS), str(AT_ONCE)]
+        command = [sys.executable, "-m", "benchmarks.receipt_load", url, file.name, str(SECONDS), str(at_once)]
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True
         )

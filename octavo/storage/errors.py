@@ -15,7 +15,9 @@ _BUSY = {
 }
 """What the database says while it is there and may do the same work later, by SQLSTATE."""
 _UNREACHED = (
-    (r"password authentication failed|no pg_hba.conf entry|role .* does not exist", "it refuses who asks"),
+    (r"password authentication failed", "it refuses the user or the password"),
+    (r"role .* does not exist", "it has no such user"),
+    (r"no pg_hba.conf entry", "it lets this user in from elsewhere or by TLS alone (pg_hba.conf)"),
     (r"database .* does not exist", "it has no database of that name"),
     (r"too many clients|connection slots|too many connections", "it has no connection left"),
     (r"starting up|shutting down|in recovery", "it is starting or stopping"),

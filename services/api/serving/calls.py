@@ -179,7 +179,8 @@ class _Call:
     def _admit(self, caller: Caller) -> None:
         """Lets the caller in. Raises Forbidden if the call is not for such callers."""
         if caller.kind not in self._callers:
-            raise Forbidden(Reason.FORBIDDEN, f"this call is not for {caller.kind} callers")
+            needed = "the admin key" if CallerKind.ADMIN in self._callers else "an API key of a service"
+            raise Forbidden(Reason.FORBIDDEN, f"this call needs {needed}")
         enter(caller)
 
     def _refuse(self, error: Exception, context: Context) -> str:

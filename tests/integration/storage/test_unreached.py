@@ -23,8 +23,8 @@ def told(url):
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"password": "another"}, "it refuses who asks"),
-        ({"username": "somebody"}, "it refuses who asks"),
+        ({"password": "another"}, "it refuses the user or the password"),
+        ({"username": "somebody"}, "it refuses the user or the password"),
         ({"database": "nowhere"}, "it has no database of that name"),
         ({"query": {"sslmode": "require"}}, "TLS fails"),
         ({"host": "nowhere.invalid"}, "nobody knows its host"),
