@@ -11,11 +11,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import structlog
 from pydantic import Field
 
 from octavo.config import Settings
 from octavo.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from octavo.telemetry.measured import measured
+
+log = structlog.get_logger()
 
 BLOCK_BYTES = 1024 * 1024
 """How much is read at once: all that a reader holds of a file."""
@@ -182,9 +185,15 @@ def _translated() -> Iterator[None]:
             raise NotFound("file", field="object_key", reason=Reason.FILE_NOT_FOUND) from None
         if code in _CHANGED:
             raise _changed() from None
-        raise Unavailable(f"the store refuses: {code or 'no reason'}", reason=Reason.STORE_UNAVAILABLE) from None
+        raise _unavailable(f"the store refuses: {code or 'no reason'}") from None
     except BotoCoreError as error:
-        raise Unavailable(f"the store is away: {type(error).__name__}", reason=Reason.STORE_UNAVAILABLE) from None
+        raise _unavailable(f"the store is away: {type(error).__name__}") from None
+
+
+def _unavailable(why: str) -> Unavailable:
+    """The error, which callers hear of; operators do here: a wrong bucket or wrong credentials are theirs to mend."""
+    log.warning("files can't be stored or read", error=why)
+    return Unavailable(why, reason=Reason.STORE_UNAVAILABLE)
 
 
 def _changed() -> FailedPrecondition:

@@ -3,6 +3,7 @@
 import boto3
 import pytest
 from botocore.config import Config
+from structlog.testing import capture_logs
 
 from octavo.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from octavo.objects import PART_BYTES, ObjectStore
@@ -69,6 +70,8 @@ def test_a_store_that_is_away_is_tried_again_later(bucket):
         aws_secret_access_key="x",
         config=Config(retries={"total_max_attempts": 1}),
     )
-    with pytest.raises(Unavailable) as caught:
+    with capture_logs() as lines, pytest.raises(Unavailable) as caught:
         ObjectStore(lambda: nowhere, "octavo").find("a.csv")
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    # Callers are told; operators are, too.
+    assert [line["error"] for line in lines] == [caught.value.message]
