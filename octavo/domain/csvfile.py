@@ -16,7 +16,6 @@ MAX_CELL = 100_000
 """Characters of a cell. The csv module itself stops at 131,072, which bounds what an unclosed quote swallows."""
 LONGEST_ROW = 2_000_000
 """Characters of a row, with all of its lines: as many cells as that takes are held at once."""
-MOST_COLUMNS = 1_000
 MAX_NAME = 200
 """Characters of a column's name that a problem tells."""
 
@@ -163,10 +162,8 @@ class Columns:
 def match_header(header: Sequence[str], template: Template, notification_type: NotificationType) -> Columns:
     """The columns that the template and its recipient need; others are ignored.
 
-    Raises Invalid, naming all of them: FILE_EMPTY, TOO_MANY_COLUMNS, MISSING_COLUMN, or DUPLICATE_COLUMN for a needed one.
+    Raises Invalid, naming all of them: FILE_EMPTY, MISSING_COLUMN, or DUPLICATE_COLUMN for a needed one.
     """
-    if len(header) > MOST_COLUMNS:
-        raise Invalid.of("file", Reason.TOO_MANY_COLUMNS, f"the file has more than {MOST_COLUMNS:,} columns")
     places: dict[str, list[int]] = {}
     for place, name in enumerate(header):
         places.setdefault(fold(name), []).append(place)

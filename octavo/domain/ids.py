@@ -139,9 +139,10 @@ def check_request_id(request_id: str, now: datetime) -> UUID:
 def may_repeat(request_id: UUID, now: datetime) -> bool:
     """Whether an earlier call may have had the request_id: only then is it worth a look-up.
 
-    One of the future is by a clock that goes ahead: it tells nothing of how long the id has been there.
+    One of the future is by a clock that goes ahead, and tells nothing of how long the id has been there. Ahead by less than
+    FIRST_ATTEMPT, as many clocks are, it counts as new: for twice that time a repetition at another process is charged again.
     """
-    return not timedelta(0) <= now - time_of(request_id) <= FIRST_ATTEMPT
+    return not -FIRST_ATTEMPT <= now - time_of(request_id) <= FIRST_ATTEMPT
 
 
 def row_id(job_id: UUID, row: int) -> UUID:

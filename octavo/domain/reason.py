@@ -109,6 +109,11 @@ class Reason(StrEnum):
         "RESOURCE_EXHAUSTED",
     )
     TOO_MANY_STREAMS = "TOO_MANY_STREAMS", "The service has as many open streams as it may.", "RESOURCE_EXHAUSTED"
+    TOO_MANY_CALLS = (
+        "TOO_MANY_CALLS",
+        "The service has as many calls or uploads under way as it may.",
+        "RESOURCE_EXHAUSTED",
+    )
 
     # CSV jobs.
     UNKNOWN_JOB = "UNKNOWN_JOB", "The service has no such job.", "NOT_FOUND"

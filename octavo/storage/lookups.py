@@ -32,7 +32,10 @@ _MOVES = text(
     "SELECT status, at, reason FROM notification_moves "
     "WHERE notification_id = :id AND service_id = :service_id ORDER BY at, changed_in"
 )
-_FIND_ACCEPTED = text("SELECT content_hash, template_id, template_version, sealed FROM notifications WHERE id = :id")
+_FIND_ACCEPTED = text(
+    "SELECT content_hash, template_id, template_version, CASE WHEN notification_type = 'sms' THEN sealed END AS sealed "
+    "FROM notifications WHERE id = :id"
+)
 _PRESENT = text("SELECT id, service_id FROM notifications WHERE id = ANY(CAST(:ids AS uuid[]))")
 _GUESTS = text("""
 SELECT g.service_id, g.recipient_hash
@@ -51,6 +54,7 @@ class AcceptedBefore:
     template_id: UUID
     template_version: int
     sealed: bytes | None
+    """Of a text message, whose prefix is in it; None of an email."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ STORE_BACKOFF = Backoff(seconds(1, 2, 5, 10, 30, 60), jitter=0.1)
 STOPPED_WAIT = timedelta(seconds=60)
 """When a stopped job is looked at again: the file may be back."""
 STOPS = (
-    Reason.FILE_CHANGED, Reason.FILE_NOT_FOUND, Reason.FILE_UNREADABLE, Reason.SERVICE_SUSPENDED, Reason.STORE_UNAVAILABLE,
+    Reason.FILE_CHANGED, Reason.FILE_NOT_FOUND, Reason.FILE_UNREADABLE, Reason.SERVICE_SUSPENDED,
 )  # fmt: skip
 """Why a job that was checked may stop nevertheless; other reasons are rarer."""
 _ID_BYTES = 16

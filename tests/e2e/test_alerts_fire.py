@@ -16,7 +16,7 @@ import yaml
 from octavo.v1 import notification_pb2 as common
 from tests.e2e.alerts import mistakes, outages
 from tests.e2e.alerts.hurry import hurried
-from tests.e2e.alerts.scene import Scene
+from tests.e2e.alerts.scene import FEW, Scene
 from tests.e2e.alerts.workers import Workers
 from tests.e2e.callers import Api
 from tests.e2e.test_prometheus import PROMETHEUS, RULES, Prometheus, running, targets_of
@@ -34,7 +34,6 @@ pytestmark = [
 FIRING_SECONDS = 180
 """The audit calls a partition stuck once it has seen it at one place twice, a minute apart."""
 QUIET_SECONDS = 150
-FEW = 5
 
 
 @dataclass(frozen=True)

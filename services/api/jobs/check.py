@@ -11,6 +11,7 @@ from octavo.domain.recipient import Recipient
 from octavo.jobfile import encoding_of, open_sheet
 from octavo.objects import ObjectStore, Stored
 
+MOST_COLUMNS = 1_000
 MOST_RECORDS = 1_048_576
 """Rows with the empty ones: as many as a spreadsheet has, all of which some programs export."""
 MOST_PROBLEMS = 50
@@ -47,6 +48,9 @@ def check_file(
     """
     encoding = encoding_of(store.read(stored))
     sheet = open_sheet(store.read(stored), encoding)
+    # Asked here alone: a job that was checked by an earlier release goes on.
+    if len(sheet.header) > MOST_COLUMNS:
+        raise Invalid.of("file", Reason.TOO_MANY_COLUMNS, f"the file has more than {MOST_COLUMNS:,} columns")
     reader = RowReader(sheet.header, texts, region)
     recipient_column = reader.columns.names[reader.columns.recipient]
     total = 0

@@ -21,6 +21,8 @@ from services.api.inforce import InForce
 from services.api.jobs.view import no_such_job
 from services.api.transactions import Transactions
 
+log = structlog.get_logger()
+
 PAGE = 500
 """Rows at once: opening what is sealed holds the interpreter for some milliseconds."""
 PIECE_BYTES = 1024 * 1024
@@ -29,9 +31,6 @@ HEADER = ("row", "recipient", "status", "reason", "column", "id", "sent at", "co
 REFUSED = "refused"
 _LAST_ROW = 2**31 - 1
 _BYTE_ORDER_MARK = "\ufeff"
-
-
-log = structlog.get_logger()
 
 
 class JobReport:
@@ -67,6 +66,7 @@ class _Page:
         self.last = last
         self.done = done
         self.more = False
+        self._unopened = 0
 
     def read(self, connection: Connection) -> bytes:
         """The lines. Not for the event loop: it opens what is sealed."""
@@ -84,6 +84,8 @@ class _Page:
         self.done = until
         self.last = rows[-1].id if rows else self.last
         lines = [*map(self._sent, rows), *map(_refused, problems)]
+        if self._unopened:
+            log.warning("notifications can't be opened", job_id=str(self._job_id), notifications=self._unopened)
         return _lines(sorted(lines, key=lambda line: int(line[0]))).encode()
 
     def _sent(self, row: Row[Any]) -> Sequence[str]:
@@ -103,9 +105,9 @@ class _Page:
             return ""
         try:
             return self._sealer.open(row.id.bytes, bytes(row.sealed)).recipient
-        except Malformed as error:
+        except Malformed:
             # A key is missing: that is the operators' to mend, and no reason to hide the rest of it, or of the report.
-            log.warning("a notification can't be opened", notification_id=str(row.id), error=str(error))
+            self._unopened += 1
             return ""
 
 

@@ -4,13 +4,14 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
-from octavo.domain.errors import Forbidden, Invalid, Reason, Unavailable
+from octavo.domain.errors import Forbidden, Invalid, LimitExceeded, Reason, Unavailable
 from octavo.domain.ids import uuid7
 from octavo.objects import PART_BYTES, ObjectStore, Stored, Upload
 from octavo.storage.directory import Service
@@ -31,6 +32,7 @@ STILL_SECONDS = 60.0
 """How long an upload may stand still."""
 LONGEST_SECONDS = 900.0
 """How long an upload may take as a whole: 128 MiB come in that time over a line of 1.2 Mbit/s."""
+RETRY_AFTER = timedelta(seconds=5)
 BYTES_OF_RANDOMNESS = 10
 
 
@@ -48,55 +50,79 @@ class Uploads:
         """The file, once it is stored.
 
         Raises Invalid for one that is empty, too large, stands still or takes too long; Forbidden for a suspended service;
-        Unauthenticated once the key is revoked; Unavailable.
+        LimitExceeded for one too many; Unauthenticated once the key is revoked; Unavailable.
         """
         if service.suspended:
             raise Forbidden(Reason.SERVICE_SUSPENDED, "the service is suspended")
-        if self._under_way.total() >= MOST_UPLOADS or self._under_way[service.id] >= MOST_OF_A_SERVICE:
-            raise Unavailable("too many uploads", reason=Reason.OVERLOADED, retry_after=timedelta(seconds=5))
+        if self._under_way[service.id] >= MOST_OF_A_SERVICE:
+            raise LimitExceeded(
+                Reason.TOO_MANY_CALLS,
+                f"a service may have {MOST_OF_A_SERVICE} uploads under way in one process",
+                subject=f"services/{service.id}/uploads",
+                limit=MOST_OF_A_SERVICE,
+                retry_after=RETRY_AFTER,
+            )
+        if self._under_way.total() >= MOST_UPLOADS:
+            raise Unavailable("too many uploads", reason=Reason.OVERLOADED, retry_after=RETRY_AFTER)
         key = f"{service.id}{UPLOADS}{uuid7(self._clock(), os.urandom(BYTES_OF_RANDOMNESS))}.csv"
-        upload = self._store.upload(key)
+        storing = _Storing(self._store.upload(key), self._threads)
         self._under_way[service.id] += 1
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                return await self._store_parts(upload, chunks, in_force)
-        except TimeoutError:
-            await self._abandon(upload)
-            raise Invalid.of(
-                "chunk", Reason.FILE_UNREADABLE, f"the file was not there within {LONGEST_SECONDS:.0f} seconds"
-            ) from None
+            last = await _receive(storing, chunks, in_force)
+            return await storing.step(lambda: storing.upload.finish(last))
         except BaseException:
-            await self._abandon(upload)
+            await asyncio.shield(storing.abandon())
             raise
         finally:
             self._under_way[service.id] -= 1
             # Only those that have some are kept.
             self._under_way += Counter()
 
-    async def _abandon(self, upload: Upload) -> None:
+
+class _Storing:
+    """An upload whose steps are done in a thread, one after the other: whoever gives up waits for the one under way."""
+
+    def __init__(self, upload: Upload, threads: ThreadPoolExecutor) -> None:
+        self.upload = upload
+        self._threads = threads
+        self._running: Future[Any] | None = None
+
+    async def step(self, work: Callable[[], T]) -> T:
+        """What the work returns. It goes on when its caller is cancelled."""
+        running = self._threads.submit(work)
+        self._running = running
+        return await asyncio.shield(asyncio.wrap_future(running))
+
+    async def abandon(self) -> None:
+        """Forgets what is stored, once nothing more is being stored."""
+        if self._running is not None:
+            await asyncio.to_thread(wait, [self._running])
         with suppress(Unavailable):
-            await asyncio.shield(self._in_thread(upload.abandon))
+            await self.step(self.upload.abandon)
 
-    async def _store_parts(
-        self, upload: Upload, chunks: AsyncIterator[pb.UploadCsvRequest], in_force: InForce
-    ) -> Stored:
-        part = bytearray()
-        size = 0
-        while (chunk := await _next(chunks)) is not None:
-            await in_force.check()
-            size += len(chunk)
-            check_size(size)
-            part += chunk
-            while len(part) > PART_BYTES:
-                full = bytes(part[:PART_BYTES])
-                del part[:PART_BYTES]
-                await self._in_thread(lambda full=full: upload.add(full))  # type: ignore[misc]
-        if not size:
-            raise Invalid.of("file", Reason.FILE_EMPTY, "the file is empty")
-        return await self._in_thread(lambda: upload.finish(bytes(part)))
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+async def _receive(storing: _Storing, chunks: AsyncIterator[pb.UploadCsvRequest], in_force: InForce) -> bytes:
+    """Stores all parts but the last, which is returned."""
+    part = bytearray()
+    size = 0
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            while (chunk := await _next(chunks)) is not None:
+                await in_force.check()
+                size += len(chunk)
+                check_size(size)
+                part += chunk
+                while len(part) > PART_BYTES:
+                    full = bytes(part[:PART_BYTES])
+                    del part[:PART_BYTES]
+                    await storing.step(partial(storing.upload.add, full))
+    except TimeoutError:
+        raise Invalid.of(
+            "chunk", Reason.FILE_UNREADABLE, f"the file was not there within {LONGEST_SECONDS:.0f} seconds"
+        ) from None
+    if not size:
+        raise Invalid.of("file", Reason.FILE_EMPTY, "the file is empty")
+    return bytes(part)
 
 
 def check_size(size: int) -> None:

@@ -153,13 +153,16 @@ class _Call:
         """Answers a call with a stream, which ends early if something is wrong."""
         start = perf_counter()
         self._answers.begun += 1
-        requests = None
+        requests = counted = None
         code = "CANCELLED"
         try:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
             requests = self._requests[caller.kind]
             requests.started()
             self._admit(caller)
+            if caller.service is not None:
+                self._shares.begin(caller.service.id)
+                counted = caller.service.id
             # Closed at once when the client goes away, not when it is found as garbage.
             async with aclosing(self._behaviour(self.parse(data), context)) as responses:
                 async for response in responses:
@@ -168,6 +171,8 @@ class _Call:
         except Exception as error:  # noqa: BLE001 - as above
             code = self._refuse(error, context)
         finally:
+            if counted is not None:
+                self._shares.end(counted)
             (requests or self._refused()).handled(code, perf_counter() - start)
 
     def _refused(self) -> Requests:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from octavo.domain.errors import Reason, Unavailable
+from octavo.domain.errors import LimitExceeded, Reason
 
 PART = 2
 """A service has this part of all calls, one of two."""
@@ -18,12 +18,14 @@ class Shares:
         self._under_way: dict[UUID, int] = {}
 
     def begin(self, service_id: UUID) -> None:
-        """Says that a call of a service begins; each that begins has to end. Raises Unavailable if it has its share already."""
+        """Says that a call of a service begins; each that begins has to end. Raises LimitExceeded if it has its share already."""
         under_way = self._under_way.get(service_id, 0)
         if under_way >= self._most:
-            raise Unavailable(
-                f"the service has {self._most:,} calls under way here",
-                reason=Reason.OVERLOADED,
+            raise LimitExceeded(
+                Reason.TOO_MANY_CALLS,
+                f"a service may have {self._most:,} calls under way in one process",
+                subject=f"services/{service_id}/calls",
+                limit=self._most,
                 retry_after=RETRY_AFTER,
             )
         self._under_way[service_id] = under_way + 1

@@ -19,12 +19,10 @@ from octavo.v1 import notification_pb2 as common
 from octavo.v1 import notification_service_pb2 as pb
 from tests.certificates import Authority
 from tests.e2e import paths
-from tests.e2e.alerts.scene import Scene
+from tests.e2e.alerts.scene import FEW, Scene
 from tests.e2e.callers import Api
 from tests.integration.transport.conftest import free_port
 from tests.waiting import until
-
-FEW = 5
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from tests.e2e.test_prometheus import Prometheus
 from tests.waiting import until
 
 SETTLED_SECONDS = 60
+FEW = 5
+"""How many are sent at a time, where more would not help."""
 NOBODYS = "018f0000-0000-7000-8000-000000000000"
 """An id that no notification has."""
 
@@ -48,7 +50,7 @@ class Scene:
         return {one["metric"]["alertname"] for one in self.prometheus.result(history)}
 
     def send(self, count: int, *, then_look_up: bool = False) -> list[str]:
-        """Sends texts and looks them up, whatever comes of it: the ids of what was accepted."""
+        """Sends texts, whatever comes of it: the ids of what was accepted. Each is looked up afterwards, if that is asked for."""
 
         def one(_number: int) -> str | None:
             accepted = None

@@ -5,8 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
+import grpc
+
 from octavo.domain.ids import uuid7
-from tests.integration.api.wire import refused
+from octavo.v1 import notification_service_pb2 as pb
+from tests.integration.api.wire import refusal_of, refused
 from tests.waiting import until
 
 
@@ -24,5 +27,31 @@ def test_calls_of_one_service_take_half_of_a_process_at_most(new_tenant, more_pr
         until(lambda: sum(one.done() for one in calls) == 2)
         assert other.send().id
         answers = sorted((one.result().code, one.result().reason) for one in calls)
-    assert answers == [("NOT_FOUND", "NOT_FOUND")] * 6 + [("UNAVAILABLE", "OVERLOADED")] * 2
+    assert answers == [("NOT_FOUND", "NOT_FOUND")] * 6 + [("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS")] * 2
     assert greedy.send().id
+
+
+def test_streams_are_among_them(new_tenant, more_processes):
+    [process] = more_processes(1, OCTAVO_MOST_CALLS="12")
+    greedy, other = new_tenant(), new_tenant()
+    greedy.stub = other.stub = process.stub
+    streams = [
+        greedy.stub.WatchNotifications(pb.WatchNotificationsRequest(), metadata=greedy.metadata, timeout=60)
+        for _ in range(6)
+    ]
+    try:
+        until(lambda: reason_of(greedy.send) == "TOO_MANY_CALLS")
+        assert other.send().id
+    finally:
+        for stream in streams:
+            stream.cancel()
+    until(lambda: reason_of(greedy.send) == "")
+
+
+def reason_of(call) -> str:
+    """Why a call is refused; nothing if it is not."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return refusal_of(error).reason
+    return ""

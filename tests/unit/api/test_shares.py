@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from octavo.domain.errors import Reason, Unavailable
+from octavo.domain.errors import LimitExceeded, Reason
 from services.api.serving.shares import Shares
 
 
@@ -12,9 +12,9 @@ def test_a_service_has_half_of_all_calls_and_others_have_theirs():
     shares, greedy, other = Shares(10), uuid4(), uuid4()
     for _ in range(5):
         shares.begin(greedy)
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(LimitExceeded) as refused:
         shares.begin(greedy)
-    assert refused.value.reason is Reason.OVERLOADED
+    assert (refused.value.reason, refused.value.limit) == (Reason.TOO_MANY_CALLS, 5)
     assert refused.value.retry_after
     for _ in range(5):
         shares.begin(other)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from octavo.domain.csvfile import (
     MAX_CELL,
-    MOST_COLUMNS,
     EncodingDetector,
     Row,
     RowProblem,
@@ -109,15 +108,6 @@ def test_all_missing_and_repeated_columns_are_named_at_once():
         ("column[First name]", Reason.DUPLICATE_COLUMN),
         ("column[vip]", Reason.MISSING_COLUMN),
     ]
-
-
-def test_a_header_has_a_thousand_columns_at_most():
-    names = [f"c{number}" for number in range(MOST_COLUMNS - 4)]
-    header = ["phone number", "first name", "vip", "place"]
-    assert match_header([*header, *names], TEMPLATE, NotificationType.SMS).recipient == 0
-    with pytest.raises(Invalid) as caught:
-        match_header([*header, *names, ""], TEMPLATE, NotificationType.SMS)
-    assert (caught.value.reason, caught.value.field) == (Reason.TOO_MANY_COLUMNS, "file")
 
 
 @pytest.mark.parametrize("header", [[], ["", " "]])

@@ -176,5 +176,6 @@ def test_a_new_request_id_can_not_have_come_before():
     assert not may_repeat(one, NOW + timedelta(seconds=2))
     assert may_repeat(one, NOW + timedelta(seconds=2, milliseconds=1))
     # By a clock that goes ahead: nobody knows for how long it has been there.
-    assert may_repeat(one, NOW - timedelta(milliseconds=1))
+    assert not may_repeat(one, NOW - timedelta(seconds=2))
+    assert may_repeat(one, NOW - timedelta(seconds=2, milliseconds=1))
     assert may_repeat(one, NOW - timedelta(minutes=5))
