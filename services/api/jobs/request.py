@@ -55,41 +55,33 @@ class JobReading:
         Raises Invalid with every fault of it, if it breaks a rule which holds at any time; NotFound for a foreign key.
         """
         try:
-            return self._read(request, service, key_type, now, randomness)
+            template_id = read_id("template_id", request.template_id)
+            _check_key(request.object_key)
+            check_line("etag", request.etag, max_length=MAX_NAME)
+            check_line("file_name", request.file_name, max_length=MAX_NAME)
+            send_at = read_time(request, "send_at")
+            # What a test key sends goes nowhere: the same call with another key is another content.
+            purpose = b"test job" if key_type is KeyType.TEST else b"job"
+            request_id = check_request_id(request.request_id, now) if request.request_id else None
+            _check_owner(request.object_key, service)
+            return JobWish(
+                id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
+                request_id=request_id,
+                content_hash=self._hasher.content(
+                    purpose, service.id.bytes, request.SerializeToString(deterministic=True)
+                ),
+                template_id=template_id,
+                object_key=request.object_key,
+                etag=request.etag.strip('"'),
+                file_name=request.file_name,
+                send_at=send_at,
+                reply_to=request.reply_to,
+                sms_sender=request.sms_sender,
+                validate_only=request.validate_only,
+            )
         except Invalid:
             tell_all(request, service, now)
             raise
-
-    def _read(
-        self,
-        request: pb.CreateJobRequest,
-        service: Service,
-        key_type: KeyType,
-        now: datetime,
-        randomness: bytes,
-    ) -> JobWish:
-        template_id = read_id("template_id", request.template_id)
-        _check_key(request.object_key)
-        check_line("etag", request.etag, max_length=MAX_NAME)
-        check_line("file_name", request.file_name, max_length=MAX_NAME)
-        send_at = read_time(request, "send_at")
-        # What a test key sends goes nowhere: the same call with another key is another content.
-        purpose = b"test job" if key_type is KeyType.TEST else b"job"
-        request_id = check_request_id(request.request_id, now) if request.request_id else None
-        _check_owner(request.object_key, service)
-        return JobWish(
-            id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
-            request_id=request_id,
-            content_hash=self._hasher.content(purpose, service.id.bytes, request.SerializeToString(deterministic=True)),
-            template_id=template_id,
-            object_key=request.object_key,
-            etag=request.etag.strip('"'),
-            file_name=request.file_name,
-            send_at=send_at,
-            reply_to=request.reply_to,
-            sms_sender=request.sms_sender,
-            validate_only=request.validate_only,
-        )
 
 
 def check_first(wish: JobWish, service: Service, now: datetime) -> None:

@@ -71,7 +71,32 @@ class Wishes:
     ) -> Wish:
         """The request, read. Raises Invalid with every fault of it, if it breaks a rule which holds at any time."""
         try:
-            return self._read(request, service, key_type, now, randomness)
+            template_id = _template_id(request.template_id)
+            is_sms = isinstance(request, pb.SendSmsRequest)
+            recipient = self._recipient(request)
+            _check_reference(request.reference)
+            personalisation = read_personalisation(request)
+            send_at = read_time(request, "send_at")
+            request_id = check_request_id(request.request_id, now) if request.request_id else None
+            service_id = service.id.bytes
+            return Wish(
+                request=request,
+                type=NotificationType.SMS if is_sms else NotificationType.EMAIL,
+                service_id=service_id,
+                template_id=template_id,
+                recipient=recipient,
+                recipient_hash=self._hasher.recipient(service_id, normalised(recipient)),
+                personalisation=personalisation,
+                # The request's own bytes, maps in the order of their keys: whatever differs is another content.
+                content_hash=self._hasher.content(
+                    _PURPOSES[is_sms, key_type is KeyType.TEST],
+                    service_id,
+                    request.SerializeToString(deterministic=True),
+                ),
+                request_id=request_id,
+                id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
+                send_at=send_at,
+            )
         except Invalid:
             self._tell_all(request, service, now)
             raise
@@ -87,41 +112,6 @@ class Wishes:
         except Invalid:
             self._tell_all(wish.request, service, now)
             raise
-
-    def _read(
-        self,
-        request: SendRequest,
-        service: Service,
-        key_type: KeyType,
-        now: datetime,
-        randomness: bytes,
-    ) -> Wish:
-        template_id = _template_id(request.template_id)
-        is_sms = isinstance(request, pb.SendSmsRequest)
-        recipient = self._recipient(request)
-        _check_reference(request.reference)
-        personalisation = read_personalisation(request)
-        send_at = read_time(request, "send_at")
-        request_id = check_request_id(request.request_id, now) if request.request_id else None
-        service_id = service.id.bytes
-        return Wish(
-            request=request,
-            type=NotificationType.SMS if is_sms else NotificationType.EMAIL,
-            service_id=service_id,
-            template_id=template_id,
-            recipient=recipient,
-            recipient_hash=self._hasher.recipient(service_id, normalised(recipient)),
-            personalisation=personalisation,
-            # The request's own bytes, maps in the order of their keys: whatever differs is another content.
-            content_hash=self._hasher.content(
-                _PURPOSES[is_sms, key_type is KeyType.TEST],
-                service_id,
-                request.SerializeToString(deterministic=True),
-            ),
-            request_id=request_id,
-            id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
-            send_at=send_at,
-        )
 
     def _recipient(self, request: SendRequest) -> Recipient:
         if isinstance(request, pb.SendSmsRequest):

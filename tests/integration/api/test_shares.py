@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
-import grpc
-
 from octavo.domain.ids import uuid7
 from octavo.v1 import notification_service_pb2 as pb
-from tests.integration.api.wire import refusal_of, refused
+from tests.integration.api.wire import reason_of, refused
 from tests.waiting import until
 
 
@@ -46,12 +44,3 @@ def test_streams_are_among_them(new_tenant, more_processes):
         for stream in streams:
             stream.cancel()
     until(lambda: reason_of(greedy.send) == "")
-
-
-def reason_of(call) -> str:
-    """Why a call is refused; nothing if it is not."""
-    try:
-        call()
-    except grpc.RpcError as error:
-        return refusal_of(error).reason
-    return ""

@@ -65,6 +65,15 @@ def refused(call: Callable[[], object]) -> Refusal:
     return refusal_of(raised.value)
 
 
+def reason_of(call: Callable[[], object]) -> str:
+    """Why a call is refused; nothing if it is not."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return refusal_of(error).reason
+    return ""
+
+
 @dataclass
 class Tenant:
     """A service with a key and templates, and the calls that it makes."""

@@ -26,7 +26,7 @@ from octavo.v1 import notification_service_pb2 as notifications
 from octavo.v1.messages_pb2 import NotificationMessage
 from services.api.fields import LATE
 from services.api.jobs.uploads import MOST_OF_A_SERVICE
-from tests.integration.api.wire import refusal_of, refused
+from tests.integration.api.wire import reason_of, refusal_of, refused
 from tests.waiting import until
 
 HEADER = "Phone Number,NAME,code\n"
@@ -376,15 +376,6 @@ def test_one_service_can_not_have_all_uploads(new_team):
             going_on.set()
         assert sorted(one.result() for one in uploads) == [""] * MOST_OF_A_SERVICE + ["TOO_MANY_CALLS"] * 2
     assert reason_of(partial(greedy.upload, people(1))) == ""
-
-
-def reason_of(call) -> str:
-    """Why a call is refused; nothing if it is not."""
-    try:
-        call()
-    except grpc.RpcError as error:
-        return refusal_of(error).reason
-    return ""
 
 
 def test_the_report_has_every_row_and_no_formula(team, job_database):
