@@ -58,6 +58,7 @@ class Upload:
         self._id: str | None = None
         self._parts: list[dict[str, Any]] = []
         self._size = 0
+        self._finished = False
 
     def add(self, part: bytes) -> None:
         """Stores a part of PART_BYTES that is not the last. Raises Unavailable."""
@@ -82,11 +83,14 @@ class Upload:
                     **self._place, UploadId=self._id, MultipartUpload={"Parts": self._parts}
                 )
                 self._id = None
+        self._finished = True
         return Stored(self._place["Key"], _bare(done["ETag"]), self._size)
 
     def abandon(self) -> None:
-        """Forgets what was stored so far. Raises Unavailable: then a rule of the bucket's life cycle has to."""
-        if self._id is not None:
+        """Forgets what was stored so far, finished or not. Raises Unavailable: then a rule of the bucket's life cycle has to."""
+        if self._finished:
+            self._store.delete(self._place["Key"])
+        elif self._id is not None:
             with _translated():
                 self._store.client.abort_multipart_upload(**self._place, UploadId=self._id)
             self._id = None

@@ -13,6 +13,8 @@ MAX_REFERENCE = 1_000
 """Characters of a caller's reference (facts of the field)."""
 MAX_REFERENCE_BYTES = 2_400
 """The same in UTF-8: PostgreSQL's index of references takes rows of 2,704 bytes."""
+MOST_NAMES = 1_000
+"""Names in one personalisation, and placeholders of a template: all other calls wait while they are looked at."""
 MOST_PERSONALISATION = 2_500_000
 """Bytes of personalisation in one message: as a Fernet token it is a third longer, and Kafka takes 4 MiB."""
 MAX_PAGE_SIZE = 250

@@ -2,6 +2,7 @@
 
 from octavo.domain import sms
 from octavo.domain.errors import Invalid, Reason
+from octavo.domain.limits import MOST_NAMES
 from octavo.domain.notification import NotificationType
 from octavo.domain.template import MAX_EMAIL_BYTES, MAX_SUBJECT, Template
 from octavo.domain.text import check_line, check_text
@@ -22,8 +23,15 @@ def read_text(notification_type: NotificationType, name: str, subject: str, body
         subject=faults.read(_no_subject if is_sms else _subject, subject) or None,
         content=faults.read(_sms_body if is_sms else _email_body, body) or "",
     )
+    faults.read(_check_placeholders, text)
     faults.tell()
     return text
+
+
+def _check_placeholders(text: Text) -> None:
+    names = {name for part in (text.subject or "", text.content) for name in Template.parse(part).placeholders}
+    if len(names) > MOST_NAMES:
+        raise Invalid.of("body", Reason.TOO_MANY_ITEMS, f"the template has more than {MOST_NAMES:,} placeholders")
 
 
 def _no_subject(subject: str) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 from octavo.crypto import Hasher
 from octavo.domain.errors import Invalid, Reason
 from octavo.domain.ids import check_request_id, repeatable_id, uuid7
-from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MOST_PERSONALISATION
+from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MOST_NAMES, MOST_PERSONALISATION
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import Recipient, normalised, parse_email, parse_phone
 from octavo.domain.template import Value
@@ -24,8 +24,6 @@ from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.template_service_pb2 import PreviewTemplateRequest
 from services.api.fields import check_choice, check_send_at, read_id, read_time
 
-MOST_NAMES = 1_000
-"""Names in one personalisation: all other calls wait while they are looked at."""
 # What a test key sends goes nowhere: the same call with another key is another content.
 _PURPOSES = {
     (True, False): b"sms",

@@ -71,6 +71,10 @@ class TestCreating:
             ({**SMS, "name": "", "body": ""}, {"name": "MISSING_FIELD", "body": "MISSING_FIELD"}),
             ({**SMS, "subject": "x"}, {"subject": "INVALID_ARGUMENT"}),
             ({**SMS, "body": " \n"}, {"body": "EMPTY_CONTENT"}),
+            (
+                {**EMAIL, "body": " ".join(f"((n{number}))" for number in range(1_001))},
+                {"body": "TOO_MANY_ITEMS"},
+            ),
             ({**SMS, "body": "a\0"}, {"body": "INVALID_TEXT"}),
             ({**SMS, "body": "a" * 919}, {"body": "CONTENT_TOO_LONG"}),
             ({**SMS, "body": "((a))" * 2001}, {"body": "CONTENT_TOO_LONG"}),

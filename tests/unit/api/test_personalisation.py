@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from octavo.crypto import Hasher, Sealer, personalisation_of
 from octavo.domain.errors import Invalid, Reason
+from octavo.domain.limits import MOST_NAMES
 from octavo.domain.merge import Template
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.storage.directory import Service, TemplateHead, TemplateVersion
@@ -17,7 +18,7 @@ from octavo.v1 import notification_service_pb2 as pb
 from octavo.v1.messages_pb2 import NotificationMessage
 from octavo.v1.notification_pb2 import TextList
 from services.api.sending.accept import Acceptance
-from services.api.sending.wish import MOST_NAMES, Wishes, read_personalisation
+from services.api.sending.wish import Wishes, read_personalisation
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 SEALER = Sealer([Fernet.generate_key().decode()])
