@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -94,7 +95,9 @@ class ThreadPart:
 
     def _fail(self, error: Exception) -> None:
         if self._loop and self.failed:
-            self._loop.call_soon_threadsafe(_fail, self.failed, error)
+            with suppress(RuntimeError):
+                # Only a loop that is closed refuses: then the process ends, and nobody waits any more.
+                self._loop.call_soon_threadsafe(_fail, self.failed, error)
 
 
 def repeat(name: str, step: Callable[[], bool], every_seconds: float, stop: threading.Event) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import threading
@@ -14,8 +15,6 @@ ROOT = Path(__file__).parents[2]
 
 
 async def test_a_part_that_fails_ends_the_process_with_status_1():
-    import asyncio
-
     def broken(_stop):
         raise RuntimeError("broken")
 
@@ -26,8 +25,6 @@ async def test_a_part_that_fails_ends_the_process_with_status_1():
 
 
 async def test_a_part_that_finds_the_process_misconfigured_explains_the_failure_of_others(capsys):
-    import asyncio
-
     known = threading.Event()
 
     def wrong(_stop):
@@ -57,6 +54,22 @@ async def test_draining_tells_the_loop_to_stop_and_waits_for_it():
     assert part.unready() is None
     await part.drain()
     assert ended.is_set()
+
+
+def test_a_part_that_fails_when_all_has_ended_already_says_no_more():
+    begun, ended = threading.Event(), threading.Event()
+
+    def broken(_stop):
+        begun.set()
+        ended.wait(10)
+        raise RuntimeError("broken")
+
+    part = ThreadPart("broken", broken)
+    asyncio.run(part.start())
+    assert begun.wait(10)
+    ended.set()
+    part._thread.join(10)
+    assert not part._thread.is_alive()
 
 
 def test_a_faultpoint_ends_the_process_as_killed_at_the_pass_that_it_was_armed_for(tmp_path):
