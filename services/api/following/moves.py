@@ -1,20 +1,19 @@
 """Noticing that notifications moved: one look at the database in a while, shared by all streams of the process."""
 
 import asyncio
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Engine
 
-from octavo.domain.errors import LimitExceeded, Reason, Unavailable
+from octavo.domain.errors import Reason, Unavailable
 from octavo.storage import changes
 from services.api.following.lookups import PATIENCE_SECONDS
 from services.api.question import within
+from services.api.shares import share_of_streams
 
 EVERY_SECONDS = 0.25
-RETRY_AFTER = timedelta(seconds=30)
 
 
 class Moves:
@@ -25,8 +24,7 @@ class Moves:
     def __init__(self, engine: Engine, threads: ThreadPoolExecutor, most_streams: int) -> None:
         self._engine = engine
         self._threads = threads
-        self._most_streams = most_streams
-        self._streams: Counter[UUID] = Counter()
+        self._streams = share_of_streams(most_streams)
         self._horizon = 0
         self._heard: dict[UUID, int] = {}
         self._told = asyncio.Condition()
@@ -43,23 +41,14 @@ class Moves:
     def enter(self, service_id: UUID) -> None:
         """Begins a stream. Raises LimitExceeded if the service has too many, Unavailable while the process drains."""
         self.check()
-        if self._streams[service_id] >= self._most_streams:
-            raise LimitExceeded(
-                Reason.TOO_MANY_STREAMS,
-                f"a service may have {self._most_streams} streams in one process",
-                subject=f"services/{service_id}/streams",
-                limit=self._most_streams,
-                retry_after=RETRY_AFTER,
-            )
-        self._streams[service_id] += 1
+        self._streams.begin(service_id)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
 
     def leave(self, service_id: UUID) -> None:
         """Ends a stream."""
-        self._streams[service_id] -= 1
-        if self._streams[service_id] <= 0:
-            del self._streams[service_id]
+        self._streams.end(service_id)
+        if service_id not in self._streams:
             self._heard.pop(service_id, None)
 
     async def now(self) -> int:

@@ -2,16 +2,14 @@
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
-from uuid import UUID
 
-from octavo.domain.errors import Forbidden, Invalid, LimitExceeded, Reason, Unavailable
+from octavo.domain.errors import Forbidden, Invalid, Reason, Unavailable
 from octavo.domain.ids import uuid7
 from octavo.objects import PART_BYTES, ObjectStore, Stored, Upload
 from octavo.storage.directory import Service
@@ -19,6 +17,7 @@ from octavo.storage.jobqueue import UPLOADS
 from octavo.telemetry.measured import measured
 from octavo.v1 import job_service_pb2 as pb
 from services.api.inforce import InForce
+from services.api.shares import share_of_uploads
 
 T = TypeVar("T")
 
@@ -43,7 +42,7 @@ class Uploads:
         self._store = store
         self._threads = threads
         self._clock = clock
-        self._under_way: Counter[UUID] = Counter()
+        self._under_way = share_of_uploads(MOST_OF_A_SERVICE, RETRY_AFTER)
 
     @measured
     async def take(self, chunks: AsyncIterator[pb.UploadCsvRequest], service: Service, in_force: InForce) -> Stored:
@@ -54,29 +53,23 @@ class Uploads:
         """
         if service.suspended:
             raise Forbidden(Reason.SERVICE_SUSPENDED, "the service is suspended")
-        if self._under_way[service.id] >= MOST_OF_A_SERVICE:
-            raise LimitExceeded(
-                Reason.TOO_MANY_CALLS,
-                f"a service may have {MOST_OF_A_SERVICE} uploads under way in one process",
-                subject=f"services/{service.id}/uploads",
-                limit=MOST_OF_A_SERVICE,
-                retry_after=RETRY_AFTER,
-            )
-        if self._under_way.total() >= MOST_UPLOADS:
-            raise Unavailable("too many uploads", reason=Reason.OVERLOADED, retry_after=RETRY_AFTER)
+        self._under_way.begin(service.id)
+        try:
+            if self._under_way.total() > MOST_UPLOADS:
+                raise Unavailable("too many uploads", reason=Reason.OVERLOADED, retry_after=RETRY_AFTER)
+            return await self._stored(chunks, service, in_force)
+        finally:
+            self._under_way.end(service.id)
+
+    async def _stored(self, chunks: AsyncIterator[pb.UploadCsvRequest], service: Service, in_force: InForce) -> Stored:
         key = f"{service.id}{UPLOADS}{uuid7(self._clock(), os.urandom(BYTES_OF_RANDOMNESS))}.csv"
         storing = _Storing(self._store.upload(key), self._threads)
-        self._under_way[service.id] += 1
         try:
             last = await _receive(storing, chunks, in_force)
             return await storing.step(lambda: storing.upload.finish(last))
         except BaseException:
             await asyncio.shield(storing.abandon())
             raise
-        finally:
-            self._under_way[service.id] -= 1
-            # Only those that have some are kept.
-            self._under_way += Counter()
 
 
 class _Storing:

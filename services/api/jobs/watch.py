@@ -1,13 +1,11 @@
 """Streams of the states of jobs."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from time import monotonic
-from uuid import UUID
 
-from octavo.domain.errors import LimitExceeded, Reason, Unavailable
+from octavo.domain.errors import Reason, Unavailable
 from octavo.domain.notification import FINAL
 from octavo.storage.columns import STATUS
 from octavo.storage.directory import ApiKey, Service
@@ -15,11 +13,11 @@ from octavo.v1 import job_service_pb2 as pb
 from services.api.inforce import InForce
 from services.api.jobs.view import JobView
 from services.api.known import Known
+from services.api.shares import share_of_streams
 
 EVERY_SECONDS = 0.5
 SHARE = 20
 """Looking takes at most this part of the time, so that a large job is looked at less often."""
-RETRY_AFTER = timedelta(seconds=30)
 _FINAL = frozenset(STATUS[status] for status in FINAL)
 
 
@@ -31,8 +29,7 @@ class JobWatch:
     def __init__(self, view: JobView, known: Known, most_streams: int) -> None:
         self._view = view
         self._known = known
-        self._most_streams = most_streams
-        self._streams: Counter[UUID] = Counter()
+        self._streams = share_of_streams(most_streams, "streams of jobs")
         self._draining = asyncio.Event()
 
     async def start(self) -> None:
@@ -52,15 +49,7 @@ class JobWatch:
         Raises NotFound if the service has no such job, LimitExceeded if it has too many streams, Unauthenticated once the key is
         revoked, Unavailable while the process drains.
         """
-        if self._streams[service.id] >= self._most_streams:
-            raise LimitExceeded(
-                Reason.TOO_MANY_STREAMS,
-                f"a service may have {self._most_streams} streams of jobs in one process",
-                subject=f"services/{service.id}/streams",
-                limit=self._most_streams,
-                retry_after=RETRY_AFTER,
-            )
-        self._streams[service.id] += 1
+        self._streams.begin(service.id)
         try:
             in_force = InForce(self._known, key.id)
             shown: pb.Job | None = None
@@ -75,7 +64,7 @@ class JobWatch:
                     return
                 await self._pause(max(EVERY_SECONDS, SHARE * (monotonic() - began)))
         finally:
-            self._streams[service.id] -= 1
+            self._streams.end(service.id)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from time import perf_counter
 from typing import Any, TypeVar
+from uuid import UUID
 
 import grpc
 import structlog
@@ -23,8 +24,8 @@ from services.api.serving import errors
 from services.api.serving.answers import Answers
 from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import Caller, CallerKind, enter
-from services.api.serving.shares import Shares
 from services.api.serving.turns import Turns
+from services.api.shares import Shares
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -129,10 +130,7 @@ class _Call:
                 caller = authenticator.again(metadata) or await authenticator.caller(metadata)
                 requests = self._requests[caller.kind]
                 requests.started()
-                self._admit(caller)
-                if caller.service is not None:
-                    shares.begin(caller.service.id)
-                    counted = caller.service.id
+                counted = self._admit(caller)
                 response = await behaviour(read(given), context)
                 code = "OK"
             except Exception as error:  # noqa: BLE001 - every kind has its answer, and none goes to the client as it is
@@ -159,10 +157,7 @@ class _Call:
             caller = await self._authenticator.caller(context.invocation_metadata() or ())
             requests = self._requests[caller.kind]
             requests.started()
-            self._admit(caller)
-            if caller.service is not None:
-                self._shares.begin(caller.service.id)
-                counted = caller.service.id
+            counted = self._admit(caller)
             # Closed at once when the client goes away, not when it is found as garbage.
             async with aclosing(self._behaviour(self.parse(data), context)) as responses:
                 async for response in responses:
@@ -181,12 +176,19 @@ class _Call:
         requests.started()
         return requests
 
-    def _admit(self, caller: Caller) -> None:
-        """Lets the caller in. Raises Forbidden if the call is not for such callers."""
+    def _admit(self, caller: Caller) -> UUID | None:
+        """Lets the caller in; the service whose share the call is of, if one calls.
+
+        Raises Forbidden if the call is not for such callers, LimitExceeded if the service has its share already.
+        """
         if caller.kind not in self._callers:
             needed = "the admin key" if CallerKind.ADMIN in self._callers else "an API key of a service"
             raise Forbidden(Reason.FORBIDDEN, f"this call needs {needed}")
         enter(caller)
+        if caller.service is None:
+            return None
+        self._shares.begin(caller.service.id)
+        return caller.service.id
 
     def _refuse(self, error: Exception, context: Context) -> str:
         """Sets how the call ends; the name of its code.

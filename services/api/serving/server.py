@@ -17,10 +17,10 @@ from services.api.serving.authentication import Authenticator
 from services.api.serving.caller import CallerKind
 from services.api.serving.calls import handlers
 from services.api.serving.probed import health_alone
-from services.api.serving.shares import Shares
 from services.api.serving.tls import credentials
 from services.api.serving.turns import Turns
 from services.api.settings import ApiSettings
+from services.api.shares import share_of_calls
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class GrpcServer:
         self._settings = settings
         self._services = services
         self._answers = Answers()
-        turns, shares = Turns(), Shares(settings.most_calls)
+        turns, shares = Turns(), share_of_calls(settings.most_calls)
         # Made at once, so that the metrics of every method are there before the first call.
         self._handlers = [
             handlers(served.descriptor, served.servicer, authenticator, served.callers, self._answers, turns, shares)

@@ -5,11 +5,11 @@ from uuid import uuid4
 import pytest
 
 from octavo.domain.errors import LimitExceeded, Reason
-from services.api.serving.shares import Shares
+from services.api.shares import share_of_calls
 
 
 def test_a_service_has_half_of_all_calls_and_others_have_theirs():
-    shares, greedy, other = Shares(10), uuid4(), uuid4()
+    shares, greedy, other = share_of_calls(10), uuid4(), uuid4()
     for _ in range(5):
         shares.begin(greedy)
     with pytest.raises(LimitExceeded) as refused:
@@ -23,8 +23,8 @@ def test_a_service_has_half_of_all_calls_and_others_have_theirs():
 
 
 def test_services_without_calls_are_forgotten():
-    shares, one = Shares(2), uuid4()
+    shares, one = share_of_calls(2), uuid4()
     shares.begin(one)
     shares.end(one)
-    assert not shares._under_way
+    assert not list(shares)
     shares.begin(one)
