@@ -73,7 +73,8 @@ def configuration() -> str:
     from octavo.messaging.security import ConsumerConnection
     from octavo.providers.registry import PROVIDERS
     from services.api.settings import ApiSettings
-    from services.callbacks.entrances import ENTRANCES, settings_with
+    from services.callbacks.entrances import ENTRANCES
+    from services.callbacks.settings import settings_with
     from services.dispatcher.settings import DispatcherSettings
     from services.persister.jobparts import JobReaderSettings
     from services.persister.settings import PersisterSettings

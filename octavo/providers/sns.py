@@ -4,11 +4,15 @@ The cheap rules come first and the signature last, so that a message which break
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
+from pydantic import Field, field_validator
 
+from octavo.config import Settings, split
 from octavo.domain.errors import Unavailable
 from octavo.providers.sns_certificates import Addresses, Certificates
 from octavo.providers.sns_envelope import Envelope, Forged, Kind, Refusal, read
@@ -20,6 +24,30 @@ MAX_AGE = timedelta(hours=1)
 MAX_AHEAD = timedelta(minutes=5)
 REMEMBERED = 100_000
 """Message ids in each of two generations: some 15 MB each at most."""
+_TOPIC_ARN = re.compile(r"arn:aws:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?", re.ASCII)
+
+
+class SnsSettings(Settings):
+    """Receipts that come by SNS."""
+
+    aws_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$", description="Region of SES and SNS, as eu-west-1.")
+    sns_topic_arns: str = Field(min_length=1, description="SNS topics that may send receipts: ARNs, comma-separated.")
+    sns_certificate_file: Path | None = Field(
+        default=None,
+        description="For the stack of one machine only: the certificate (PEM) trusted in place of those of AWS.",
+    )
+
+    @field_validator("sns_topic_arns")
+    @classmethod
+    def _arns(cls, value: str) -> str:
+        if not split(value) or not all(_TOPIC_ARN.fullmatch(arn) for arn in split(value)):
+            raise ValueError("needs ARNs of SNS topics, as arn:aws:sns:eu-west-1:123456789012:name")
+        return value
+
+    @field_validator("sns_certificate_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
 
 
 class Seen:

@@ -1,6 +1,6 @@
-"""The door of every provider, one entry each; and the settings of a receiver that opens some of them."""
+"""The door of every provider that sends receipts, one entry each."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -9,10 +9,9 @@ from octavo.config import Settings, split
 from octavo.providers.firetext import FiretextReceipts, FiretextReceiptSettings
 from octavo.providers.mmg import MmgReceipts, MmgReceiptSettings
 from octavo.providers.ses import SesReceipts
-from octavo.providers.sns import SnsInbox
+from octavo.providers.sns import SnsInbox, SnsSettings
 from octavo.providers.sns_certificates import FetchedCertificates, LocalCertificate
 from services.callbacks.doors import Door, SesDoor, SmsDoor
-from services.callbacks.settings import ReceiverSettings, SnsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,3 @@ ENTRANCES: Mapping[str, Entrance] = MappingProxyType(
         "ses": Entrance(SnsSettings, _ses),
     }
 )
-
-
-def settings_with(names: Sequence[str]) -> type[ReceiverSettings]:
-    """The settings of a receiver with these doors: of others nothing needs to be known."""
-    kinds = dict.fromkeys(ENTRANCES[name].settings for name in names)
-    return type("ReceiverSettings", (ReceiverSettings, *kinds), {"__module__": __name__})
-
-
-def doors(settings: ReceiverSettings) -> list[Door]:
-    """The doors that are open, made of the settings that `settings_with` their names has."""
-    return [ENTRANCES[name].make(settings) for name in settings.open_doors()]

@@ -14,11 +14,17 @@ from octavo.messaging.security import ConsumerConnection, KafkaConnection
 from octavo.process import Part, ThreadPart
 from octavo.storage.engine import engine
 from octavo.topics import RECEIPTS
-from services.callbacks.entrances import doors, settings_with
+from services.callbacks.doors import Door
+from services.callbacks.entrances import ENTRANCES
 from services.callbacks.handler import BATCH, HeldReceipts, Mover
 from services.callbacks.pace import Pace
 from services.callbacks.receiver import Receiver, ReceiverPart
-from services.callbacks.settings import OpenDoors, ReceiverSettings
+from services.callbacks.settings import OpenDoors, ReceiverSettings, settings_with
+
+
+def doors(settings: ReceiverSettings) -> list[Door]:
+    """The doors that are open, made of the settings that `settings_with` their names has."""
+    return [ENTRANCES[name].make(settings) for name in settings.open_doors()]
 
 
 def receiver(kafka: KafkaConnection, settings: ReceiverSettings) -> list[Part]:

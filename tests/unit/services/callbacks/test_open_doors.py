@@ -6,7 +6,9 @@ import pytest
 
 from octavo.loading import EXIT_MISCONFIGURED
 from services.callbacks.__main__ import main
-from services.callbacks.entrances import ENTRANCES, doors, settings_with
+from services.callbacks.entrances import ENTRANCES
+from services.callbacks.parts import doors
+from services.callbacks.settings import settings_with
 
 GIVEN: dict[str, dict[str, Any]] = {
     "mmg": {"mmg_receipt_token": "m" * 16},
