@@ -13,6 +13,7 @@ from benchmarks.figure import Figure, median
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
 from benchmarks.stacks import execute, stack
 from benchmarks.work import course, service, total
+from deploy.local.environment import s3_access
 from deploy.local.stack import Stack
 from octavo.domain.ids import uuid7
 from octavo.domain.notification import KeyType, NotificationType
@@ -54,13 +55,9 @@ def _start_job(running: Stack, known: Mapping[str, str], rows: int) -> None:
     data = ("phone number,name,code\n" + "".join(lines)).encode()
     environment = running.environment
     key = f"{known['OCTAVO_SERVICE_ID']}/{rows}.csv"
-    stored = boto3.client(
-        "s3",
-        endpoint_url=environment["OCTAVO_S3_ENDPOINT_URL"],
-        region_name=environment["OCTAVO_AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    ).put_object(Bucket=environment["OCTAVO_S3_BUCKET"], Key=key, Body=data)
+    stored = boto3.client("s3", **s3_access(environment)).put_object(
+        Bucket=environment["OCTAVO_S3_BUCKET"], Key=key, Body=data
+    )
     now = datetime.now(UTC)
     job = NewJob(
         id=uuid7(now, os.urandom(10)),

@@ -120,3 +120,13 @@ def of_simulator(instance: Instance, ports: Mapping[str, int]) -> dict[str, str]
 def of_s3(instance: Instance, ports: Mapping[str, int]) -> dict[str, str]:
     """Return the variables of the S3 server."""
     return {**common(instance, ports), "S3_PORT": str(ports["s3"])}
+
+
+def s3_access(environment: Mapping[str, str]) -> dict[str, str]:
+    """What boto3 is told for a client of the instance's S3, by the variables of its services."""
+    return {
+        "endpoint_url": environment["OCTAVO_S3_ENDPOINT_URL"],
+        "region_name": environment["OCTAVO_AWS_REGION"],
+        "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+    }

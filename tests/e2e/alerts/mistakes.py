@@ -12,6 +12,7 @@ import grpc
 import psycopg2
 from cryptography.fernet import Fernet
 
+from deploy.local.environment import s3_access
 from deploy.local.instance import ROOT
 from octavo.domain.ids import uuid7
 from octavo.v1 import job_service_pb2 as jobs
@@ -100,13 +101,7 @@ def file_removed(scene: Scene) -> Iterator[None]:
     """The file of a job is removed before it is read; then it is put back."""
     data = b"phone number,name,code\n" + b"07700900111,Ann,1\n" * 20
     told = scene.stack.environment
-    store = boto3.client(
-        "s3",
-        endpoint_url=told["OCTAVO_S3_ENDPOINT_URL"],
-        region_name=told["OCTAVO_AWS_REGION"],
-        aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
-    )
+    store = boto3.client("s3", **s3_access(told))
     with scene.workers.away("persister-jobs"):
         file = scene.service.upload(data)
         job = scene.service.job(data, object_key=file.object_key, etag=file.etag)

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from sqlalchemy import Engine, text
 
+from deploy.local.environment import s3_access
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
 from octavo.domain.ids import row_id, uuid7
@@ -174,10 +175,7 @@ def bucket(s3_server: Stack) -> Bucket:
     environment = s3_server.environment
     client = boto3.client(
         "s3",
-        endpoint_url=environment["OCTAVO_S3_ENDPOINT_URL"],
-        region_name=environment["OCTAVO_AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        **s3_access(environment),
         config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
     )
     return Bucket(client, environment["OCTAVO_S3_BUCKET"], ObjectStore(lambda: client, environment["OCTAVO_S3_BUCKET"]))

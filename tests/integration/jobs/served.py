@@ -11,6 +11,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
+from deploy.local.environment import s3_access
 from deploy.local.instance import CACHE
 from deploy.local.stack import Stack
 from octavo.seed import seed
@@ -130,10 +131,4 @@ def team(new_team: Callable[..., Team]) -> Team:
 def job_bucket(job_stack: Stack) -> Any:
     """`job_bucket.put_object(Key=…, Body=…)`: the bucket, as somebody else sees it."""
     environment = job_stack.environment
-    return boto3.resource(
-        "s3",
-        endpoint_url=environment["OCTAVO_S3_ENDPOINT_URL"],
-        region_name=environment["OCTAVO_AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    ).Bucket(environment["OCTAVO_S3_BUCKET"])
+    return boto3.resource("s3", **s3_access(environment)).Bucket(environment["OCTAVO_S3_BUCKET"])
