@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Row, text
 
 from octavo.domain.ids import first_id_at, time_of
 from octavo.domain.notification import Status
+from octavo.storage.lookups import MOST_SEALED_BYTES
 from octavo.telemetry.measured import measured
 
-MOST_SEALED_BYTES = 8_000_000
-"""What is sealed on one page of a report, about."""
 _MILLISECOND = timedelta(milliseconds=1)
 _COUNTS = text("""
 SELECT j.id, c.status, c.many

@@ -80,7 +80,7 @@ class JobReading:
                 validate_only=request.validate_only,
             )
         except Invalid:
-            tell_all(request, service, now)
+            _tell_all(request, service, now)
             raise
 
 
@@ -94,7 +94,7 @@ def check_first(wish: JobWish, service: Service, now: datetime) -> None:
     faults.tell()
 
 
-def tell_all(request: pb.CreateJobRequest, service: Service, now: datetime) -> None:
+def _tell_all(request: pb.CreateJobRequest, service: Service, now: datetime) -> None:
     """Raises Invalid with all that is wrong, if anything is."""
     faults = Violations()
     faults.read(read_id, "template_id", request.template_id)

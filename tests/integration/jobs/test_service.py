@@ -12,7 +12,6 @@ from functools import partial
 from itertools import pairwise
 from uuid import UUID, uuid4
 
-import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from kafka import KafkaConsumer
@@ -26,7 +25,7 @@ from octavo.v1 import notification_service_pb2 as notifications
 from octavo.v1.messages_pb2 import NotificationMessage
 from services.api.fields import LATE
 from services.api.jobs.uploads import MOST_OF_A_SERVICE
-from tests.integration.api.wire import reason_of, refusal_of, refused
+from tests.integration.api.wire import reason_of, refused
 from tests.waiting import until
 
 HEADER = "Phone Number,NAME,code\n"
@@ -259,16 +258,8 @@ def test_a_suspended_service_uploads_and_starts_nothing(new_team, job_database):
     team = new_team()
     file = team.upload(people(1))
     job_database("UPDATE services SET suspended = true WHERE id = :id", id=team.id)
-    until(lambda: refused_reason(lambda: team.create(file)) == "SERVICE_SUSPENDED")
+    until(lambda: reason_of(lambda: team.create(file)) == "SERVICE_SUSPENDED")
     assert refused(lambda: team.upload(people(1))).reason == "SERVICE_SUSPENDED"
-
-
-def refused_reason(call) -> str:
-    try:
-        call()
-    except grpc.RpcError as error:
-        return refusal_of(error).reason
-    return ""
 
 
 def test_jobs_are_listed_page_by_page_newest_first(team):
