@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
@@ -58,6 +58,12 @@ def together(producer: Any) -> AbstractContextManager[None]:
         return nullcontext()
     network: _ProducerNetwork = producer._sender._client  # noqa: SLF001 - there is no public way
     return network.held()
+
+
+def leader_of(producer: Any, at: TopicPartition) -> int | None:
+    """The broker that leads a partition, as far as a producer knows; None if it knows of none."""
+    leader = producer._metadata.leader_for_partition(at)  # noqa: SLF001 - there is no public way
+    return leader if leader is not None and leader >= 0 else None
 
 
 def connected(

@@ -1,10 +1,11 @@
-"""Kafka's Publisher for an event loop, through kafka-python's producer and its thread.
+"""Kafka's Publisher for an event loop: on connections of its own, and else through kafka-python's producer and its thread.
 
-What many calls publish at about the same time travels together, as one batch of one partition: a batch costs the producer, the
-broker and the consumers about as much as ten records more in it. What comes after a pause leaves at once. Under load, batches
-leave no more often than four times the time that the last ones took until they were acknowledged: the busier the process, the
-machine or the broker, the longer that is, and the fewer and larger they become. All acknowledgements that came in are settled by
-one wake-up of the loop. The producer's buffer has no bound of its own, so what is in flight is bounded here.
+What many calls publish at about the same time travels together, as one batch of one partition: a batch costs all that it
+touches about as much as ten records more in it. What comes after a pause leaves at once. Under load, batches leave no more
+often than every eight milliseconds, and than four times the time that the last ones took until they were acknowledged: the
+busier the process, the machine or the broker, the longer that is, and the fewer and larger they become. All acknowledgements
+that came in are settled by one wake-up of the loop. The producer's buffer has no bound of its own, so what is in flight is
+bounded here.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -19,8 +21,10 @@ from kafka.errors import KafkaError
 
 from octavo.domain.errors import Reason, Unavailable
 from octavo.faultpoint import Point, reach
-from octavo.messaging.kafka.client import together
+from octavo.messaging.kafka.client import leader_of, together
+from octavo.messaging.kafka.connection import connect
 from octavo.messaging.kafka.keeper import ProducerKeeper
+from octavo.messaging.kafka.looped import LoopConnections
 from octavo.messaging.kafka.shipment import Shipment
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
@@ -35,8 +39,9 @@ DELIVERY_SECONDS = 8.0
 RETRY_AFTER = timedelta(seconds=1)
 MOST_MESSAGES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
+SHORTEST_WAIT_SECONDS = 0.008
 LONGEST_WAIT_SECONDS = 0.02
-"""How long a message waits for others at most before it leaves."""
+"""How long a message waits for others at most before it leaves, with a broker that answers at once and with one that does not."""
 _PAUSE = 4.0
 """Times that an acknowledgement takes, from one departure to the next."""
 _SMOOTHING = 0.2
@@ -79,6 +84,9 @@ class KafkaPublisher:
     ) -> None:
         used = security or KafkaSecurity.plain()
         self._keeper = ProducerKeeper(lambda: producer(bootstrap, used, delivery_seconds=DELIVERY_SECONDS), topics)
+        self._connections: LoopConnections[_Waiting] = LoopConnections(
+            lambda node: connect(bootstrap, used, node, DELIVERY_SECONDS), self._offer_again, self._settle
+        )
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -95,6 +103,7 @@ class KafkaPublisher:
         # Filled by the producer's thread, emptied by the loop.
         self._settled: deque[Shipment[_Waiting]] = deque()
         self._waking = False
+        self._thread = 0
         self._watch: asyncio.Task[None] | None = None
         self._published = {topic: metrics.PUBLISHED.labels(topic) for topic in topics}
         # A process has one publisher.
@@ -106,6 +115,7 @@ class KafkaPublisher:
     async def start(self) -> None:
         """Begins to look for the broker; does not wait for it."""
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._keeper.start()
         self._watch = asyncio.create_task(self._give_up_the_old())
 
@@ -121,6 +131,7 @@ class KafkaPublisher:
             await asyncio.sleep(0.02)
         if self._watch:
             self._watch.cancel()
+        self._connections.close()
         await asyncio.to_thread(self._keeper.stop)
 
     # Publishing
@@ -153,7 +164,8 @@ class KafkaPublisher:
         self._bytes += size
         self._collected.append(waiting)
         if self._flight is None:
-            wait = self._departed + min(LONGEST_WAIT_SECONDS, _PAUSE * self._took) - monotonic()
+            pause = min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, _PAUSE * self._took))
+            wait = self._departed + pause - monotonic()
             # Even if it leaves at once, the other calls of this turn of the loop come along.
             self._flight = loop.call_later(wait, self._depart) if wait > 0 else loop.call_soon(self._depart)
         return waiting.future
@@ -180,7 +192,8 @@ class KafkaPublisher:
         messages = ((message, waiting) for waiting in collected for message in waiting.messages)
         with together(used):
             for shipment in self._spread.load(used, messages, self._ended):
-                shipment.depart(used)
+                if not self._connections.send(shipment, leader_of(used, shipment.at)):
+                    shipment.depart(used)
                 self._under_way += 1
                 for waiting in shipment.owners:
                     waiting.departed += 1
@@ -195,13 +208,25 @@ class KafkaPublisher:
             if not waiting.left:
                 self._end(waiting)
 
-    # In the producer's thread
+    def _offer_again(self, shipment: Shipment[_Waiting]) -> None:
+        """Hands to the producer what a connection did not bring, or may have brought."""
+        used = self._keeper.producer
+        try:
+            shipment.depart(used)
+        except (AttributeError, KafkaError, ValueError, AssertionError) as error:
+            # An AttributeError: there is no producer, or it was closed meanwhile.
+            shipment.end(error)
+
+    # In the producer's thread, or in the loop
 
     def _ended(self, shipment: Shipment[_Waiting]) -> None:
         if shipment.error is None:
             self._published[shipment.at.topic].inc(len(shipment.owners))
         self._settled.append(shipment)
-        self._wake()
+        if get_ident() != self._thread:
+            self._wake()
+
+    # In the producer's thread
 
     def _wake(self) -> None:
         if not self._waking and self._loop is not None:
@@ -250,6 +275,7 @@ class KafkaPublisher:
     async def _give_up_the_old(self) -> None:
         while True:
             await asyncio.sleep(1)
+            self._connections.give_up(monotonic() - DELIVERY_SECONDS)
             oldest = monotonic() - _PATIENCE_SECONDS
             for waiting in [waiting for waiting in self._in_flight if waiting.since < oldest]:
                 self._messages -= waiting.left

@@ -1,13 +1,13 @@
-"""Records that are handed to kafka-python's producer together, and acknowledged together.
+"""Records that travel together, and are acknowledged together.
 
 `KafkaProducer.send` takes one record at a time, and costs each some sixty calls for its checks, its place and its future, and
 some thirty more when it is acknowledged: five times as much as to write it. What is published at once here goes to one partition
-and ends as one. So it is made a batch here, which takes the place in the producer that `send` would have given it. From there on
-all is kafka-python's: sequence numbers, retries, time-outs, splitting (ADR 0030).
+and ends as one. So it is made a batch here. A connection takes it as it is (ADR 0035). In a producer it takes the place that
+`send` would have given it, and from there on all is kafka-python's: sequence numbers, retries, time-outs, splitting (ADR 0030).
 """
 
 from collections.abc import Callable
-from time import time
+from time import monotonic, time
 from typing import Any, Generic, TypeVar
 
 from kafka import TopicPartition
@@ -32,13 +32,27 @@ class Shipment(Generic[O]):
     `tell` is called with it once it has ended, by the producer's thread; with `error`, it may be there nevertheless.
     """
 
-    __slots__ = ("_covers", "_left", "_records", "_tell", "_time", "at", "error", "owners")
+    __slots__ = (
+        "_built",
+        "_covers",
+        "_left",
+        "_messages",
+        "_records",
+        "_tell",
+        "_time",
+        "at",
+        "error",
+        "owners",
+        "since",
+    )
 
     def __init__(self, at: TopicPartition, tell: Callable[["Shipment[O]"], None]) -> None:
         self.at = at
         self.owners: list[O] = []
         self.error: BaseException | None = None
-        self._records = MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
+        self.since = monotonic()
+        self._messages: list[Outgoing] = []
+        self._records: Any = MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
         self._time = int(time() * 1000)
         self._tell = tell
         self._left = 0
@@ -49,12 +63,30 @@ class Shipment(Generic[O]):
         """Takes a record along; False if there is no more room for it, which the first one always has."""
         if self._records.append(self._time, message.key, message.value, message.headers) is None:
             return False
+        self._messages.append(message)
         self.owners.append(owner)
         return True
 
+    def records(self) -> bytes:
+        """The batch as it travels, for who sends it without a producer. Asked for once; nothing more is loaded from now on."""
+        records, self._records = self._records, None
+        records.close()
+        built: bytes = records.buffer()
+        return built
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Says that it ended, for who sends it without a producer."""
+        self.error = error
+        self._tell(self)
+
     def depart(self, producer: Any) -> None:
-        """Hands it over. Raises IllegalStateError if the producer was closed: then it does not go out."""
-        batch = ProducerBatch(self.at, self._records)
+        """Hands it to a producer. Raises IllegalStateError if that was closed: then it does not go out.
+
+        One that was sent without a producer, and may have arrived or not, is offered once more, for what is left of its time.
+        """
+        if self._records is None:
+            self._rebuild()
+        batch = ProducerBatch(self.at, self._records, self.since)
         self._left = len(self.owners)
         self._expect(batch.produce_future, self._left)
         # Asked to be rebound for each record, if the batch is split.
@@ -71,6 +103,12 @@ class Shipment(Generic[O]):
             self._covers[future] += 1
         else:
             self._expect(future, 1)
+
+    def _rebuild(self) -> None:
+        """Makes a batch of its records once more: one that was built takes no sequence numbers."""
+        self._records = MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
+        for message in self._messages:
+            self._records.append(self._time, message.key, message.value, message.headers)
 
     def _expect(self, future: Any, records: int) -> None:
         self._covers[future] = records

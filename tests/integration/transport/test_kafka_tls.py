@@ -1,8 +1,10 @@
 """Kafka over TLS with SCRAM, against a real broker with an authorizer."""
 
+import asyncio
 import os
 import subprocess
 import sys
+from ssl import SSLSocket
 from uuid import uuid4
 
 import pytest
@@ -12,7 +14,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from deploy.local.instance import ROOT
 from octavo import topics
 from octavo.domain.errors import Unavailable
-from octavo.messaging.kafka import KafkaSink, KafkaSource
+from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.topics import Outgoing
 from tests.certificates import Authority
 
@@ -61,6 +63,42 @@ def test_what_is_published_is_read(secure_broker, topics_made):
         found += [record.value for record in source.poll(1.0)]
     sink.close()
     source.close()
+
+
+def _secured(connection):
+    """Whether this is TLS, its certificate checked."""
+    return isinstance(connection.socket, SSLSocket) and bool(connection.socket.getpeercert())
+
+
+def test_a_sink_has_a_connection_of_its_own_secured_as_all(secure_broker, topics_made):
+    sink = KafkaSink(secure_broker.bootstrap, secure_broker.security("api"))
+    for size in (1, 700_000, 1):
+        sink.publish([Outgoing(topics.DB_SMS.name, b"key", b"%d" % number * size) for number in range(3)])
+
+    [connections] = sink._connections._idle.values()
+    assert [_secured(one) for one in connections] == [True]
+    sink.close()
+
+
+async def test_so_has_a_publisher(secure_broker, topics_made):
+    publisher = KafkaPublisher(secure_broker.bootstrap, [topics.DB_SMS.name], secure_broker.security("api"))
+    await publisher.start()
+    async with asyncio.timeout(30):
+        while publisher.unready():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await publisher.publish([Outgoing(topics.DB_SMS.name, b"key", b"first")])
+        while not publisher._connections._open:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        [one] = publisher._connections._open.values()
+        for size in (1, 700_000, 1):
+            await publisher.publish(
+                [Outgoing(topics.DB_SMS.name, b"key", b"%d" % number * size) for number in range(3)]
+            )
+
+        # It carried them all: what a connection can't carry ends it.
+        assert list(publisher._connections._open.values()) == [one]
+        assert _secured(one.connection)
+    await publisher.drain()
 
 
 def test_topics_that_a_user_may_see_are_found_by_name(secure_broker, topics_made):

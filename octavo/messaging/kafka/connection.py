@@ -1,0 +1,122 @@
+"""A connection to one broker that carries nothing but produce requests, written and read by whoever publishes (ADR 0035).
+
+kafka-python opens it: addresses, TLS, SASL and versions are its business, and so are the bytes of requests and answers. Its
+thread, its selector and its lines of batches are left out: they cost a batch more than all else on its way to the broker.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from selectors import EVENT_READ, EVENT_WRITE
+from socket import socket
+from time import monotonic
+from typing import Any, Generic
+
+from kafka.errors import KafkaConnectionError
+from kafka.net.compat import KafkaNetClient
+from kafka.protocol.parser import KafkaProtocol
+from kafka.protocol.producer import ProduceRequest
+
+from octavo.messaging.kafka.shipment import O, Shipment
+from octavo.messaging.security import RECONNECT, KafkaSecurity
+
+OPENING_SECONDS = 3.0
+"""How long a broker may take to be connected to."""
+READ_BYTES = 64 * 1024
+_EVERY_IN_SYNC_REPLICA = -1
+_LATEST = 9
+"""The latest version of the request that kafka-python's own producer uses."""
+_TOPIC = ProduceRequest.TopicProduceData
+_PARTITION = _TOPIC.PartitionProduceData
+
+
+class Connection(Generic[O]):
+    """What is on its way to one broker. Used by one thread at a time.
+
+    A broker answers requests in their order, so the oldest one that is under way is answered next.
+    """
+
+    def __init__(self, node: int, connected: socket, version: int, answer_seconds: float) -> None:
+        """`version` is that of the requests; a broker that waits for its replicas longer than `answer_seconds` says so."""
+        self.node = node
+        self.socket = connected
+        self.under_way: deque[Shipment[O]] = deque()
+        self.used = monotonic()
+        self._timeout_ms = int(answer_seconds * 1000)
+        self._parser = KafkaProtocol(client_id="octavo")
+        self._version = version
+
+    def request(self, shipment: Shipment[O]) -> bytes:
+        """The request for it, to be written; it is under way from now on."""
+        self.used = monotonic()
+        records = _PARTITION(index=shipment.at.partition, records=shipment.records())
+        request = ProduceRequest(
+            transactional_id=None,
+            acks=_EVERY_IN_SYNC_REPLICA,
+            timeout_ms=self._timeout_ms,
+            topic_data=[_TOPIC(name=shipment.at.topic, partition_data=[records])],
+        )
+        request.API_VERSION = self._version
+        self._parser.send_request(request)
+        self.under_way.append(shipment)
+        written: bytes = self._parser.send_bytes()
+        return written
+
+    def answers(self, read: bytes) -> Iterator[tuple[Shipment[O], int]]:
+        """What is answered by these bytes, and each one's error code, which is 0 for none.
+
+        Raises KafkaError for what is no answer.
+        """
+        for code in self._codes(read):
+            yield self.under_way.popleft(), code
+
+    def _codes(self, read: bytes) -> list[int]:
+        try:
+            answers = [response for _, response in self._parser.receive_bytes(read)]
+            return [
+                int(one.error_code) for answer in answers for of in answer.responses for one in of.partition_responses
+            ]
+        except Exception as error:
+            # Bytes that are no answer are stumbled over anywhere.
+            raise KafkaConnectionError(f"no answer can be read: {type(error).__name__}") from error
+
+    def close(self) -> list[Shipment[O]]:
+        """Ends it; what was under way, which may be there or not."""
+        with suppress(OSError):
+            self.socket.close()
+        left = list(self.under_way)
+        self.under_way.clear()
+        return left
+
+
+def connect(bootstrap: str, security: KafkaSecurity, node: int, answer_seconds: float) -> Connection[Any]:
+    """Connects to this broker, as far as it takes till requests may be sent. Raises KafkaError or OSError if it can't be."""
+    client = KafkaNetClient(
+        bootstrap_servers=bootstrap.split(","),
+        client_id="octavo",
+        socket_connection_setup_timeout_ms=int(OPENING_SECONDS * 1000),
+        **RECONNECT,
+        **security.options(),
+    )
+    with closing(client):
+        deadline = monotonic() + OPENING_SECONDS
+        client._manager.bootstrap(timeout_ms=OPENING_SECONDS * 1000)  # noqa: SLF001 - there is no public way, here and below
+        client.await_ready(node, timeout_ms=OPENING_SECONDS * 1000)
+        opened = client._manager._conns[node]  # noqa: SLF001
+        while opened.in_flight_requests:
+            # A question of the client's own: its answer is not for who takes the connection over.
+            if monotonic() > deadline:
+                raise KafkaConnectionError("the broker does not answer")
+            client.poll(timeout_ms=50)
+        version = opened.broker_version_data.api_version(ProduceRequest, max_version=_LATEST)
+        return Connection(node, _taken(client, opened.transport), version, answer_seconds)
+
+
+def _taken(client: KafkaNetClient, transport: Any) -> socket:
+    """The socket of a connection, which the client neither reads nor closes any more. Raises KafkaError if there is none."""
+    if transport is None or transport._sock is None:  # noqa: SLF001
+        raise KafkaConnectionError("the broker has gone")
+    taken: socket = transport._sock  # noqa: SLF001
+    client._net.unregister_event(taken, EVENT_READ | EVENT_WRITE)  # noqa: SLF001
+    transport._sock = None  # noqa: SLF001
+    return taken
