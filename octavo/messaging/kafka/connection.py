@@ -41,14 +41,12 @@ class Connection(Generic[O]):
         self.node = node
         self.socket = connected
         self.under_way: deque[Shipment[O]] = deque()
-        self.used = monotonic()
         self._timeout_ms = int(answer_seconds * 1000)
         self._parser = KafkaProtocol(client_id="octavo")
         self._version = version
 
     def request(self, shipment: Shipment[O]) -> bytes:
         """The request for it, to be written; it is under way from now on."""
-        self.used = monotonic()
         records = _PARTITION(index=shipment.at.partition, records=shipment.records())
         request = ProduceRequest(
             transactional_id=None,
@@ -67,15 +65,19 @@ class Connection(Generic[O]):
 
         Raises KafkaError for what is no answer.
         """
-        for code in self._codes(read):
-            yield self.under_way.popleft(), code
+        for answer in self._read(read):
+            codes = {
+                (of.name, one.index): int(one.error_code) for of in answer.responses for one in of.partition_responses
+            }
+            shipment = self.under_way[0]
+            if shipment.at not in codes:
+                raise KafkaConnectionError("what was sent is not answered")
+            self.under_way.popleft()
+            yield shipment, codes[shipment.at]
 
-    def _codes(self, read: bytes) -> list[int]:
+    def _read(self, read: bytes) -> list[Any]:
         try:
-            answers = [response for _, response in self._parser.receive_bytes(read)]
-            return [
-                int(one.error_code) for answer in answers for of in answer.responses for one in of.partition_responses
-            ]
+            return [response for _, response in self._parser.receive_bytes(read)]
         except Exception as error:
             # Bytes that are no answer are stumbled over anywhere.
             raise KafkaConnectionError(f"no answer can be read: {type(error).__name__}") from error

@@ -1,4 +1,4 @@
-"""Kafka's Sink: on connections of its own, and else through kafka-python's producer and its thread.
+"""Kafka's Sink, through kafka-python.
 
 Defaults overridden on purpose: acknowledged by all in-sync replicas, no automatic topics, short reconnects.
 """
@@ -15,9 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from octavo.domain.errors import Unavailable
-from octavo.messaging.kafka.client import connected, leader_of, together
-from octavo.messaging.kafka.connection import connect
-from octavo.messaging.kafka.pooled import PooledConnections
+from octavo.messaging.kafka.client import connected, together
 from octavo.messaging.kafka.shipment import BATCH_BYTES, Shipment
 from octavo.messaging.kafka.size import LARGEST_DEAD, check_sizes
 from octavo.messaging.kafka.spread import Spread
@@ -29,8 +27,6 @@ log = structlog.get_logger()
 
 DELIVERY_SECONDS = 20.0
 """How long a message is offered to the broker before it counts as not acknowledged."""
-REQUEST_SECONDS = 10.0
-"""How long a broker may take to answer one request."""
 LATE_SECONDS = 5.0
 """So long after that it should have said so; a producer that did not waits for an answer that never comes."""
 
@@ -48,7 +44,7 @@ def producer(bootstrap: str, security: KafkaSecurity, *, delivery_seconds: float
         max_request_size=LARGEST_DEAD,
         # Metadata is fetched at the start: no later call waits long for it.
         max_block_ms=2000,
-        request_timeout_ms=min(int(REQUEST_SECONDS * 1000), int(delivery_seconds * 1000) - 1),
+        request_timeout_ms=min(10_000, int(delivery_seconds * 1000) - 1),
         delivery_timeout_ms=int(delivery_seconds * 1000),
         allow_auto_create_topics=False,
         metrics_enabled=False,
@@ -68,7 +64,7 @@ def discard(used: Any) -> None:
 
 
 class KafkaSink:
-    """A Sink over connections and a producer. What the producer gets of many threads travels together.
+    """A Sink over a producer. Batches of many threads travel together.
 
     Its producer is made when it is first needed, so that a process can start before its broker.
     """
@@ -80,9 +76,6 @@ class KafkaSink:
         self._opening = Lock()
         self._sending = Lock()
         self._spread = Spread()
-        self._connections: PooledConnections[None] = PooledConnections(
-            lambda node: connect(bootstrap, self._security, node, REQUEST_SECONDS), REQUEST_SECONDS
-        )
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publishes all and waits until every in-sync replica has them.
@@ -96,33 +89,23 @@ class KafkaSink:
         late = monotonic() + DELIVERY_SECONDS + LATE_SECONDS
         try:
             ended: SimpleQueue[Shipment[None]] = SimpleQueue()
-            with self._sending:
-                shipments = self._spread.load(used, ((message, None) for message in messages), ended.put)
-            self._send(used, shipments)
-            for _ in shipments:
+            for _ in range(self._send(used, messages, ended)):
                 # A little longer, so that it is late by then whatever the clocks round.
                 _check(ended, max(0.0, late - monotonic()) + 0.1)
         except KafkaError as error:
             self._discard(used)
             raise Unavailable(f"not acknowledged: {type(error).__name__}") from error
 
-    def _send(self, used: Any, shipments: Sequence[Shipment[None]]) -> None:
-        """Sends all; what is not acknowledged at once is handed to the producer."""
-        left: list[Shipment[None]] = []
-        at: dict[int, list[Shipment[None]]] = {}
-        for shipment in shipments:
-            node = leader_of(used, shipment.at)
-            (left if node is None else at.setdefault(node, [])).append(shipment)
-        for node, of_node in at.items():
-            left += self._connections.send(of_node, node)
-        if left:
-            with self._sending, together(used):
-                for shipment in left:
-                    shipment.depart(used)
+    def _send(self, used: Any, messages: Sequence[Outgoing], ended: "SimpleQueue[Shipment[None]]") -> int:
+        """Hands all over; how many shipments they are."""
+        with self._sending, together(used):
+            shipments = self._spread.load(used, ((message, None) for message in messages), ended.put)
+            for shipment in shipments:
+                shipment.depart(used)
+        return len(shipments)
 
     def close(self) -> None:
         """Sends what is buffered, and ends."""
-        self._connections.close()
         if self._producer is not None:
             with suppress(KafkaError):
                 self._producer.close(timeout=DELIVERY_SECONDS)

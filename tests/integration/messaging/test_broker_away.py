@@ -125,8 +125,6 @@ def test_a_sink_publishes_again_after_its_producer_waited_in_vain(mortal, topic,
     sink = closed_later(KafkaSink(mortal.kafka_bootstrap))
     sink.publish([Outgoing(topic, b"", b"first")])
     threads = set(enumerate_threads())
-    # From here on all is for the producer.
-    sink._connections.close()
     # What a broker that goes away at a bad moment leaves behind: its producer waits for an answer, and nothing expires.
     sink._producer._sender._transaction_manager.next_in_flight_request_correlation_id()
 

@@ -1,19 +1,17 @@
-"""Connections of one's own to a broker: what is acknowledged, what is left to the producer, and when one is given up."""
+"""Connections that an event loop drives: what is acknowledged, what is left to the producer, and when one is given up."""
 
 import asyncio
 import socket
 import struct
-from contextlib import closing
 from typing import Any
 
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 
-from octavo.messaging.kafka import looped, pooled
+from octavo.messaging.kafka import looped
 from octavo.messaging.kafka.connection import Connection
 from octavo.messaging.kafka.looped import LoopConnections
-from octavo.messaging.kafka.pooled import PooledConnections
 from octavo.messaging.kafka.shipment import Shipment
 from octavo.topics import Outgoing
 
@@ -125,192 +123,123 @@ async def over(broker, shipment):
     made.connections.close()
 
 
-class TestLoop:
-    async def test_what_is_answered_without_an_error_has_ended(self, broker, over, shipment, told):
-        first, second = shipment(b"first"), shipment(b"second")
-        assert over.connections.send(first, 1)
-        assert over.connections.send(second, 1)
+async def test_what_is_answered_without_an_error_has_ended(broker, over, shipment, told):
+    first, second = shipment(b"first"), shipment(b"second")
+    assert over.connections.send(first, 1)
+    assert over.connections.send(second, 1)
 
-        assert b"first" in broker.answer()
-        await true(lambda: told == [first])
-        assert b"second" in broker.answer()
-        await true(lambda: told == [first, second])
+    assert b"first" in broker.answer()
+    await true(lambda: told == [first])
+    assert b"second" in broker.answer()
+    await true(lambda: told == [first, second])
 
-        assert [first.error, second.error, *over.returned] == [None, None]
-        assert broker.connections == 1
+    assert [first.error, second.error, *over.returned] == [None, None]
+    assert broker.connections == 1
 
-    async def test_answers_come_in_any_pieces(self, broker, over, shipment, told):
-        sent = [shipment(), shipment()]
-        for one in sent:
-            over.connections.send(one, 1)
-        answers = b"".join(broker.answers(broker.read()[0]) for _ in sent)
 
-        for place in range(len(answers)):
-            broker.write(answers[place : place + 1])
-            await asyncio.sleep(0)
+async def test_answers_come_in_any_pieces(broker, over, shipment, told):
+    sent = [shipment(), shipment()]
+    for one in sent:
+        over.connections.send(one, 1)
+    answers = b"".join(broker.answers(broker.read()[0]) for _ in sent)
 
-        await true(lambda: told == sent)
+    for place in range(len(answers)):
+        broker.write(answers[place : place + 1])
+        await asyncio.sleep(0)
 
-    async def test_what_is_answered_with_an_error_is_returned_and_the_others_end(self, broker, over, shipment, told):
-        first, second = shipment(), shipment()
-        over.connections.send(first, 1)
-        over.connections.send(second, 1)
+    await true(lambda: told == sent)
 
-        broker.answer(REFUSED)
-        broker.answer()
 
-        await true(lambda: told == [second])
-        assert over.returned == [first]
+async def test_what_is_answered_with_an_error_is_returned_and_the_others_end(broker, over, shipment, told):
+    first, second = shipment(), shipment()
+    over.connections.send(first, 1)
+    over.connections.send(second, 1)
 
-    @pytest.mark.parametrize("end", ["closed", "another's answer", "no answer at all"])
-    async def test_what_is_under_way_when_a_connection_ends_is_returned(self, broker, over, shipment, told, end):
-        sent = [shipment(), shipment(), shipment()]
-        for one in sent:
-            over.connections.send(one, 1)
-        broker.answer()
-        await true(lambda: told)
-        if end == "closed":
-            broker.hang_up()
-        elif end == "another's answer":
-            broker.write(broker.answers(4_711))
-        else:
-            broker.write(struct.pack(">i", 9) + b"x" * 9)
+    broker.answer(REFUSED)
+    broker.answer()
 
-        await true(lambda: over.returned == sent[1:])
-        assert told == sent[:1]
-        # The next one finds no connection, and has one opened.
-        over.connections._not_before.clear()
-        await over.open(shipment())
-        assert broker.connections == 2
+    await true(lambda: told == [second])
+    assert over.returned == [first]
 
-    async def test_a_broker_that_is_silent_is_given_up(self, broker, over, shipment, told):
-        sent = shipment()
-        over.connections.send(sent, 1)
 
-        over.connections.give_up(sent.since)
-        assert told == []
-        over.connections.give_up(sent.since + 1)
+@pytest.mark.parametrize("end", ["closed", "another's answer", "no answer at all"])
+async def test_what_is_under_way_when_a_connection_ends_is_returned(broker, over, shipment, told, end):
+    sent = [shipment(), shipment(), shipment()]
+    for one in sent:
+        over.connections.send(one, 1)
+    broker.answer()
+    await true(lambda: told)
+    if end == "closed":
+        broker.hang_up()
+    elif end == "another's answer":
+        broker.write(broker.answers(4_711))
+    else:
+        broker.write(struct.pack(">i", 9) + b"x" * 9)
 
-        assert told == [sent]
-        assert isinstance(sent.error, KafkaTimeoutError)
-        assert over.returned == []
-        assert not over.connections.send(shipment(), 1)
+    await true(lambda: over.returned == sent[1:])
+    assert told == sent[:1]
+    # The next one finds no connection, and has one opened.
+    over.connections._not_before.clear()
+    await over.open(shipment())
+    assert broker.connections == 2
 
-    async def test_a_broker_that_has_nothing_to_answer_is_not_silent(self, over, shipment):
-        over.connections.give_up(float("inf"))
 
-        assert over.connections.send(shipment(), 1)
+async def test_a_broker_that_is_silent_is_given_up(broker, over, shipment, told):
+    sent = shipment()
+    over.connections.send(sent, 1)
 
-    async def test_what_does_not_fit_at_once_is_written_when_there_is_room(self, broker, over, shipment, told):
-        sent = [shipment(b"%d" % number * 200_000) for number in range(10)]
-        for one in sent:
-            over.connections.send(one, 1)
+    over.connections.give_up(sent.since)
+    assert told == []
+    over.connections.give_up(sent.since + 1)
 
-        carried = [await asyncio.to_thread(broker.answer) for _ in sent]
+    assert told == [sent]
+    assert isinstance(sent.error, KafkaTimeoutError)
+    assert over.returned == []
+    assert not over.connections.send(shipment(), 1)
 
-        await true(lambda: told == sent)
-        for number, whole in enumerate(carried):
-            assert b"%d" % number * 200_000 in whole
 
-    async def test_a_broker_is_connected_to_once_for_all_that_comes_meanwhile(self, broker, shipment):
-        made = Looped(broker)
-        for _ in range(10):
-            assert not made.connections.send(shipment(), 1)
+async def test_a_broker_that_has_nothing_to_answer_is_not_silent(over, shipment):
+    over.connections.give_up(float("inf"))
 
-        await true(lambda: 1 in made.connections._open)
-        made.connections.close()
-        assert broker.connections == 1
+    assert over.connections.send(shipment(), 1)
 
-    async def test_a_broker_that_refuses_is_not_asked_at_once_again(self, broker, shipment, monkeypatch):
-        broker.refuses = True
-        made = Looped(broker)
-        made.connections.send(shipment(), 1)
-        await true(lambda: made.connections._not_before[1] < float("inf"))
+
+async def test_what_does_not_fit_at_once_is_written_when_there_is_room(broker, over, shipment, told):
+    sent = [shipment(b"%d" % number * 200_000) for number in range(10)]
+    for one in sent:
+        over.connections.send(one, 1)
+
+    carried = [await asyncio.to_thread(broker.answer) for _ in sent]
+
+    await true(lambda: told == sent)
+    for number, whole in enumerate(carried):
+        assert b"%d" % number * 200_000 in whole
+
+
+async def test_a_broker_is_connected_to_once_for_all_that_comes_meanwhile(broker, shipment):
+    made = Looped(broker)
+    for _ in range(10):
         assert not made.connections.send(shipment(), 1)
-        assert broker.connections == 1
 
-        broker.refuses = False
-        monkeypatch.setattr(looped, "monotonic", lambda: asyncio.get_running_loop().time() + looped.AGAIN_SECONDS + 1)
-        await made.open(shipment())
-        made.connections.close()
-
-    async def test_a_leader_that_is_not_known_is_not_sent_to(self, broker, shipment):
-        assert not Looped(broker).connections.send(shipment(), None)
-        assert broker.connections == 0
+    await true(lambda: 1 in made.connections._open)
+    made.connections.close()
+    assert broker.connections == 1
 
 
-@pytest.fixture
-def pool(broker):
-    with closing(PooledConnections(broker.connect, 0.5)) as made:
-        yield made
+async def test_a_broker_that_refuses_is_not_asked_at_once_again(broker, shipment, monkeypatch):
+    broker.refuses = True
+    made = Looped(broker)
+    made.connections.send(shipment(), 1)
+    await true(lambda: made.connections._not_before[1] < float("inf"))
+    assert not made.connections.send(shipment(), 1)
+    assert broker.connections == 1
+
+    broker.refuses = False
+    monkeypatch.setattr(looped, "monotonic", lambda: asyncio.get_running_loop().time() + looped.AGAIN_SECONDS + 1)
+    await made.open(shipment())
+    made.connections.close()
 
 
-async def sent(pool, *shipments):
-    return await asyncio.to_thread(pool.send, shipments, 1)
-
-
-class TestPool:
-    async def test_what_is_answered_without_an_error_has_ended(self, broker, pool, shipment, told):
-        for _ in range(3):
-            both = [shipment(), shipment()]
-            sending = asyncio.create_task(sent(pool, *both))
-            await true(lambda: broker._end)
-            await asyncio.to_thread(broker.answer)
-            await asyncio.to_thread(broker.answer)
-
-            assert await sending == []
-            assert told[-2:] == both
-        # It was given back and taken again.
-        assert broker.connections == 1
-
-    async def test_what_is_answered_with_an_error_is_returned(self, broker, pool, shipment, told):
-        first, second = shipment(), shipment()
-        sending = asyncio.create_task(sent(pool, first, second))
-        await true(lambda: broker._end)
-        await asyncio.to_thread(broker.answer, REFUSED)
-        await asyncio.to_thread(broker.answer)
-
-        assert await sending == [first]
-        assert told == [second]
-
-    @pytest.mark.parametrize("end", ["closed", "silent"])
-    async def test_what_is_not_answered_is_returned(self, broker, pool, shipment, told, end):
-        first, second = shipment(), shipment()
-        sending = asyncio.create_task(sent(pool, first, second))
-        await true(lambda: broker._end)
-        await asyncio.to_thread(broker.answer)
-        if end == "closed":
-            broker.hang_up()
-
-        assert await sending == [second]
-        assert told == [first]
-        assert pool._idle == {}
-
-    async def test_a_broker_that_refuses_is_not_asked_at_once_again(self, broker, pool, shipment, monkeypatch):
-        broker.refuses = True
-        one = shipment()
-
-        assert await sent(pool, one) == [one]
-        assert await sent(pool, one) == [one]
-        assert broker.connections == 1
-        monkeypatch.setattr(pooled, "monotonic", lambda: float("inf"))
-        assert await sent(pool, one) == [one]
-        assert broker.connections == 2
-
-    async def test_a_connection_that_nobody_used_for_long_is_not_trusted(self, broker, pool, shipment, monkeypatch):
-        for _ in range(2):
-            broker._end = None
-            sending = asyncio.create_task(sent(pool, shipment()))
-            await true(lambda: broker._end)
-            await asyncio.to_thread(broker.answer)
-            assert await sending == []
-            monkeypatch.setattr(pooled, "IDLE_SECONDS", 0.0)
-
-        assert broker.connections == 2
-
-    async def test_a_pool_that_was_closed_leaves_all_to_the_producer(self, broker, pool, shipment):
-        pool.close()
-        one = shipment()
-
-        assert await sent(pool, one) == [one]
-        assert broker.connections == 0
+async def test_a_leader_that_is_not_known_is_not_sent_to(broker, shipment):
+    assert not Looped(broker).connections.send(shipment(), None)
+    assert broker.connections == 0

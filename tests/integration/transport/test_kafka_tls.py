@@ -70,17 +70,7 @@ def _secured(connection):
     return isinstance(connection.socket, SSLSocket) and bool(connection.socket.getpeercert())
 
 
-def test_a_sink_has_a_connection_of_its_own_secured_as_all(secure_broker, topics_made):
-    sink = KafkaSink(secure_broker.bootstrap, secure_broker.security("api"))
-    for size in (1, 700_000, 1):
-        sink.publish([Outgoing(topics.DB_SMS.name, b"key", b"%d" % number * size) for number in range(3)])
-
-    [connections] = sink._connections._idle.values()
-    assert [_secured(one) for one in connections] == [True]
-    sink.close()
-
-
-async def test_so_has_a_publisher(secure_broker, topics_made):
+async def test_a_publisher_has_a_connection_of_its_own_secured_as_all(secure_broker, topics_made):
     publisher = KafkaPublisher(secure_broker.bootstrap, [topics.DB_SMS.name], secure_broker.security("api"))
     await publisher.start()
     async with asyncio.timeout(30):
