@@ -66,6 +66,11 @@ def leader_of(producer: Any, at: TopicPartition) -> int | None:
     return leader if leader is not None and leader >= 0 else None
 
 
+def look_again(producer: Any) -> None:
+    """Has a producer ask who leads what."""
+    producer._metadata.request_update()  # noqa: SLF001 - there is no public way
+
+
 def connected(
     kind: Callable[..., Any], *arguments: Any, bootstrap: str, security: KafkaSecurity, **options: Any
 ) -> Any:

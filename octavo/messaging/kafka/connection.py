@@ -5,7 +5,7 @@ thread, its selector and its lines of batches are left out: they cost a batch mo
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from selectors import EVENT_READ, EVENT_WRITE
 from socket import socket
@@ -21,7 +21,7 @@ from octavo.messaging.kafka.shipment import O, Shipment
 from octavo.messaging.security import RECONNECT, KafkaSecurity
 
 OPENING_SECONDS = 3.0
-"""How long a broker may take to be connected to."""
+"""How long each of the two steps may take in which a broker is connected to: finding it, and connecting."""
 READ_BYTES = 64 * 1024
 _EVERY_IN_SYNC_REPLICA = -1
 _LATEST = 9
@@ -40,40 +40,52 @@ class Connection(Generic[O]):
         """`version` is that of the requests; a broker that waits for its replicas longer than `answer_seconds` says so."""
         self.node = node
         self.socket = connected
-        self.under_way: deque[Shipment[O]] = deque()
+        self.under_way: deque[Sequence[Shipment[O]]] = deque()
+        self.used = monotonic()
         self._timeout_ms = int(answer_seconds * 1000)
         self._parser = KafkaProtocol(client_id="octavo")
         self._version = version
 
-    def request(self, shipment: Shipment[O]) -> bytes:
-        """The request for it, to be written; it is under way from now on."""
-        records = _PARTITION(index=shipment.at.partition, records=shipment.records())
+    def request(self, shipments: Sequence[Shipment[O]]) -> bytes:
+        """One request, to be written, for shipments of as many partitions; they are under way from now on."""
+        self.used = monotonic()
+        topics: dict[str, list[Any]] = {}
+        for shipment in shipments:
+            of_partition = _PARTITION(index=shipment.at.partition, records=shipment.records())
+            topics.setdefault(shipment.at.topic, []).append(of_partition)
         request = ProduceRequest(
             transactional_id=None,
             acks=_EVERY_IN_SYNC_REPLICA,
             timeout_ms=self._timeout_ms,
-            topic_data=[_TOPIC(name=shipment.at.topic, partition_data=[records])],
+            topic_data=[_TOPIC(name=name, partition_data=partitions) for name, partitions in topics.items()],
         )
         request.API_VERSION = self._version
         self._parser.send_request(request)
-        self.under_way.append(shipment)
+        self.under_way.append(shipments)
         written: bytes = self._parser.send_bytes()
         return written
 
     def answers(self, read: bytes) -> Iterator[tuple[Shipment[O], int]]:
         """What is answered by these bytes, and each one's error code, which is 0 for none.
 
-        Raises KafkaError for what is no answer.
+        Raises KafkaConnectionError for what is no answer.
         """
         for answer in self._read(read):
             codes = {
                 (of.name, one.index): int(one.error_code) for of in answer.responses for one in of.partition_responses
             }
-            shipment = self.under_way[0]
-            if shipment.at not in codes:
-                raise KafkaConnectionError("what was sent is not answered")
-            self.under_way.popleft()
-            yield shipment, codes[shipment.at]
+            if codes.keys() != {shipment.at for shipment in self.under_way[0]}:
+                raise KafkaConnectionError("not what was sent is answered")
+            for shipment in self.under_way.popleft():
+                yield shipment, codes[shipment.at]
+
+    def close(self) -> list[Shipment[O]]:
+        """Ends it; what was under way, which may be there or not."""
+        with suppress(OSError):
+            self.socket.close()
+        left = [shipment for shipments in self.under_way for shipment in shipments]
+        self.under_way.clear()
+        return left
 
     def _read(self, read: bytes) -> list[Any]:
         try:
@@ -82,36 +94,38 @@ class Connection(Generic[O]):
             # Bytes that are no answer are stumbled over anywhere.
             raise KafkaConnectionError(f"no answer can be read: {type(error).__name__}") from error
 
-    def close(self) -> list[Shipment[O]]:
-        """Ends it; what was under way, which may be there or not."""
-        with suppress(OSError):
-            self.socket.close()
-        left = list(self.under_way)
-        self.under_way.clear()
-        return left
-
 
 def connect(bootstrap: str, security: KafkaSecurity, node: int, answer_seconds: float) -> Connection[Any]:
     """Connects to this broker, as far as it takes till requests may be sent. Raises KafkaError or OSError if it can't be."""
+    most_ms = int(OPENING_SECONDS * 1000)
     client = KafkaNetClient(
         bootstrap_servers=bootstrap.split(","),
         client_id="octavo",
-        socket_connection_setup_timeout_ms=int(OPENING_SECONDS * 1000),
+        socket_connection_setup_timeout_ms=most_ms,
+        request_timeout_ms=most_ms,
         **RECONNECT,
         **security.options(),
     )
     with closing(client):
-        deadline = monotonic() + OPENING_SECONDS
-        client._manager.bootstrap(timeout_ms=OPENING_SECONDS * 1000)  # noqa: SLF001 - there is no public way, here and below
-        client.await_ready(node, timeout_ms=OPENING_SECONDS * 1000)
+        # Not by its `bootstrap`, which waits for a TLS handshake however long that takes.
+        found = client._manager.bootstrap_async(timeout_ms=most_ms)  # noqa: SLF001 - there is no public way, here and below
+        client.poll(timeout_ms=most_ms, future=found)
+        if not found.is_done:
+            raise KafkaConnectionError("no broker answers")
+        if found.exception is not None:
+            raise found.exception
+        client.await_ready(node, timeout_ms=most_ms)
         opened = client._manager._conns[node]  # noqa: SLF001
+        deadline = monotonic() + OPENING_SECONDS
         while opened.in_flight_requests:
             # A question of the client's own: its answer is not for who takes the connection over.
             if monotonic() > deadline:
                 raise KafkaConnectionError("the broker does not answer")
             client.poll(timeout_ms=50)
-        version = opened.broker_version_data.api_version(ProduceRequest, max_version=_LATEST)
-        return Connection(node, _taken(client, opened.transport), version, answer_seconds)
+        taken = _taken(client, opened.transport)
+        return Connection(
+            node, taken, opened.broker_version_data.api_version(ProduceRequest, max_version=_LATEST), answer_seconds
+        )
 
 
 def _taken(client: KafkaNetClient, transport: Any) -> socket:

@@ -5,7 +5,7 @@ nothing here retries, looks for leaders, or decides which errors pass.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from socket import socket
 from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 from threading import Thread
@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Generic
 
 import structlog
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from octavo.messaging.kafka.connection import READ_BYTES, Connection
 from octavo.messaging.kafka.shipment import O, Shipment
@@ -22,6 +22,13 @@ log = structlog.get_logger()
 
 AGAIN_SECONDS = 1.0
 """A broker that can't be connected to is tried again after this, once there is something for it."""
+IDLE_SECONDS = 240.0
+"""A connection that was not used for so long is not trusted: brokers, and what is between, end those that are idle."""
+MOST_UNDER_WAY = 5
+"""Requests to one broker. It takes those of a connection one after the other, each with the wait for its replicas: where that
+takes longer than a departure, what comes is for the producer, which makes one request of all that waits.
+"""
+MOST_IN_REQUEST = 8
 _LATER = (BlockingIOError, InterruptedError, SSLWantReadError, SSLWantWriteError)
 
 
@@ -45,44 +52,61 @@ class LoopConnections(Generic[O]):
         self._not_before: dict[int, float] = {}
         self._closed = False
 
-    def send(self, shipment: Shipment[O], node: int | None) -> bool:
-        """Sends it to this broker; False if there is no connection to it now."""
-        one = self._open.get(node) if node is not None else None
+    def send(self, shipments: Sequence[Shipment[O]], node: int) -> list[Shipment[O]]:
+        """Sends these to one broker; returns those for which there is no connection now, or no room on it."""
+        one = self._open.get(node)
+        if one is not None and one.is_stale:
+            self.lose(one, "idle")
+            one = None
         if one is None:
-            if node is not None and not self._closed:
+            if not self._closed:
                 self._begin(node)
-            return False
-        one.send(shipment)
-        return True
+            return list(shipments)
+        left: list[Shipment[O]] = []
+        for together in _requests(shipments):
+            if len(one.connection.under_way) < MOST_UNDER_WAY:
+                one.send(together)
+            else:
+                left += together
+        return left
 
-    def give_up(self, since: float) -> None:
-        """Ends what was sent before this moment, and its connections: a broker that is silent for so long is no use."""
-        for one in [one for one in self._open.values() if one.oldest < since]:
+    def give_up(self, since: float) -> bool:
+        """Ends what was made before this moment, and its connections: a broker that is silent for so long is no use.
+
+        Whether there was such a one.
+        """
+        silent = [one for one in self._open.values() if one.oldest < since]
+        for one in silent:
             self._drop(one)
             log.warning("a broker does not answer", node=one.connection.node)
             for shipment in one.connection.close():
-                shipment.end(KafkaTimeoutError("no answer"))
+                if shipment.since < since:
+                    shipment.end(KafkaTimeoutError("no answer"))
+                else:
+                    self._returned(shipment)
             self._settled()
+        return bool(silent)
 
     def close(self) -> None:
-        """Ends all connections; what is under way is told of no more."""
+        """Ends all connections, and what is under way."""
         self._closed = True
         for one in list(self._open.values()):
             self._drop(one)
-            one.connection.close()
+            for shipment in one.connection.close():
+                shipment.end(KafkaConnectionError("closed"))
+        self._settled()
 
     def _begin(self, node: int) -> None:
         now = monotonic()
         if self._not_before.get(node, 0.0) > now:
             return
-        self._not_before[node] = float("inf")
         loop = asyncio.get_running_loop()
 
         def connect() -> None:
             made: Connection[O] | None = None
             try:
                 made = self._connect(node)
-            except (KafkaError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the producer goes on, and another attempt is made
                 log.warning("no connection of its own to a broker", node=node, error=type(error).__name__)
             try:
                 loop.call_soon_threadsafe(self._begun, node, made)
@@ -92,6 +116,7 @@ class LoopConnections(Generic[O]):
                     made.close()
 
         Thread(target=connect, name="kafka-connecting", daemon=True).start()
+        self._not_before[node] = float("inf")
 
     def _begun(self, node: int, made: Connection[O] | None) -> None:
         self._not_before[node] = monotonic() + AGAIN_SECONDS
@@ -146,11 +171,17 @@ class _Looped(Generic[O]):
     @property
     def oldest(self) -> float:
         """Since when something waits for its answer; never, if nothing does."""
-        return self.connection.under_way[0].since if self.connection.under_way else float("inf")
+        under_way = self.connection.under_way
+        return min(shipment.since for shipment in under_way[0]) if under_way else float("inf")
 
-    def send(self, shipment: Shipment[O]) -> None:
-        """Writes it, or keeps it until it can be written."""
-        self._unsent += self.connection.request(shipment)
+    @property
+    def is_stale(self) -> bool:
+        """Whether nothing was sent for so long that the connection is not trusted."""
+        return not self.connection.under_way and monotonic() - self.connection.used > IDLE_SECONDS
+
+    def send(self, shipments: Sequence[Shipment[O]]) -> None:
+        """Writes them as one request, or keeps it until it can be written."""
+        self._unsent += self.connection.request(shipments)
         if not self._writes:
             self._write()
 
@@ -186,6 +217,19 @@ class _Looped(Generic[O]):
             return
         except (KafkaError, OSError) as error:
             self._owner.lose(self, type(error).__name__)
+
+
+def _requests(shipments: Sequence[Shipment[O]]) -> list[list[Shipment[O]]]:
+    """What goes together in one request: one shipment of each partition, as many as there is room for."""
+    requests: list[list[Shipment[O]]] = []
+    for shipment in shipments:
+        for together in requests:
+            if len(together) < MOST_IN_REQUEST and all(one.at != shipment.at for one in together):
+                together.append(shipment)
+                break
+        else:
+            requests.append([shipment])
+    return requests
 
 
 def _pending(of: socket) -> int:

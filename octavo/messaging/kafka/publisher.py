@@ -10,7 +10,7 @@ bounded here.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from threading import get_ident
@@ -21,7 +21,7 @@ from kafka.errors import KafkaError
 
 from octavo.domain.errors import Reason, Unavailable
 from octavo.faultpoint import Point, reach
-from octavo.messaging.kafka.client import leader_of, together
+from octavo.messaging.kafka.client import leader_of, look_again, together
 from octavo.messaging.kafka.connection import connect
 from octavo.messaging.kafka.keeper import ProducerKeeper
 from octavo.messaging.kafka.looped import LoopConnections
@@ -100,7 +100,7 @@ class KafkaPublisher:
         self._under_way = 0
         self._took = 0.0
         self._spread = Spread()
-        # Filled by the producer's thread, emptied by the loop.
+        # Filled by the producer's thread and by the loop, emptied by the loop.
         self._settled: deque[Shipment[_Waiting]] = deque()
         self._waking = False
         self._thread = 0
@@ -124,7 +124,7 @@ class KafkaPublisher:
         return None if self._keeper.producer is not None else "no broker yet"
 
     async def drain(self) -> None:
-        """Waits for what is in flight, and closes the producer."""
+        """Waits for what is in flight, and closes connections and producer."""
         deadline = monotonic() + DELIVERY_SECONDS
         # It happens once in a process's life: not worth an event that every acknowledgement would have to look after.
         while self._in_flight and monotonic() < deadline:  # noqa: ASYNC110
@@ -171,7 +171,7 @@ class KafkaPublisher:
         return waiting.future
 
     def _depart(self) -> None:
-        """Hands over to the producer what was collected."""
+        """Sends what was collected."""
         self._flight = None
         self._departed = monotonic()
         collected, self._collected = self._collected, []
@@ -188,15 +188,29 @@ class KafkaPublisher:
         reach(Point.API_BEFORE_ACKNOWLEDGEMENT)
 
     def _hand_over(self, collected: Sequence[_Waiting], used: Any) -> None:
-        """Hands over as few shipments as can be. What could not be handed over any more is not counted as departed."""
+        """Sends as few shipments as can be, those that no connection takes by the producer.
+
+        What could not be handed over any more is not counted as departed.
+        """
         messages = ((message, waiting) for waiting in collected for message in waiting.messages)
+        of_leader: dict[int | None, list[Shipment[_Waiting]]] = {}
+        for shipment in self._spread.load(used, messages, self._ended):
+            of_leader.setdefault(leader_of(used, shipment.at), []).append(shipment)
+        left: list[Shipment[_Waiting]] = []
+        for leader, shipments in of_leader.items():
+            rest = shipments if leader is None else self._connections.send(shipments, leader)
+            self._note(shipment for shipment in shipments if shipment not in rest)
+            left += rest
         with together(used):
-            for shipment in self._spread.load(used, messages, self._ended):
-                if not self._connections.send(shipment, leader_of(used, shipment.at)):
-                    shipment.depart(used)
-                self._under_way += 1
-                for waiting in shipment.owners:
-                    waiting.departed += 1
+            for shipment in left:
+                shipment.depart(used)
+                self._note((shipment,))
+
+    def _note(self, sent: Iterable[Shipment[_Waiting]]) -> None:
+        for shipment in sent:
+            self._under_way += 1
+            for waiting in shipment.owners:
+                waiting.departed += 1
 
     def _leave_behind(self, waiting: _Waiting, why: str) -> None:
         """Fails what was not handed over as a whole: once what is on its way is settled."""
@@ -211,15 +225,19 @@ class KafkaPublisher:
     def _offer_again(self, shipment: Shipment[_Waiting]) -> None:
         """Hands to the producer what a connection did not bring, or may have brought."""
         used = self._keeper.producer
+        for waiting in shipment.owners:
+            waiting.producer = used
         try:
             shipment.depart(used)
         except (AttributeError, KafkaError, ValueError, AssertionError) as error:
             # An AttributeError: there is no producer, or it was closed meanwhile.
+            self._keeper.renew(used, type(error).__name__)
             shipment.end(error)
 
     # In the producer's thread, or in the loop
 
     def _ended(self, shipment: Shipment[_Waiting]) -> None:
+        # What ends in the loop is settled by who ended it, all together.
         if shipment.error is None:
             self._published[shipment.at.topic].inc(len(shipment.owners))
         self._settled.append(shipment)
@@ -241,10 +259,14 @@ class KafkaPublisher:
         # Before looking: whatever comes from here on wakes the loop again.
         self._waking = False
         settled = self._settled
+        if not settled:
+            return
         while settled:
             shipment = settled.popleft()
             self._under_way -= 1
             why = None if shipment.error is None else type(shipment.error).__name__
+            if why is not None and shipment.departed:
+                self._keeper.renew(shipment.owners[0].producer, why)
             for waiting in shipment.owners:
                 self._settle_one(waiting, why)
         if self._under_way <= 0:
@@ -258,7 +280,6 @@ class KafkaPublisher:
         self._messages -= 1
         if why is not None:
             waiting.error = _not_acknowledged(why)
-            self._keeper.renew(waiting.producer, why)
         if not waiting.left:
             self._end(waiting)
 
@@ -275,7 +296,8 @@ class KafkaPublisher:
     async def _give_up_the_old(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._connections.give_up(monotonic() - DELIVERY_SECONDS)
+            if self._connections.give_up(monotonic() - DELIVERY_SECONDS) and self._keeper.producer is not None:
+                look_again(self._keeper.producer)
             oldest = monotonic() - _PATIENCE_SECONDS
             for waiting in [waiting for waiting in self._in_flight if waiting.since < oldest]:
                 self._messages -= waiting.left

@@ -29,11 +29,11 @@ _NOT_COMPRESSED = 0
 class Shipment(Generic[O]):
     """A batch of records of one partition, and whose they are: `owners` has one for each record, in their order.
 
-    `tell` is called with it once it has ended, by the producer's thread; with `error`, it may be there nevertheless.
+    `tell` is called with it once it has ended, by the producer's thread if it `departed` there; with `error`, it may be there
+    nevertheless.
     """
 
     __slots__ = (
-        "_built",
         "_covers",
         "_left",
         "_messages",
@@ -41,6 +41,7 @@ class Shipment(Generic[O]):
         "_tell",
         "_time",
         "at",
+        "departed",
         "error",
         "owners",
         "since",
@@ -51,6 +52,7 @@ class Shipment(Generic[O]):
         self.owners: list[O] = []
         self.error: BaseException | None = None
         self.since = monotonic()
+        self.departed = False
         self._messages: list[Outgoing] = []
         self._records: Any = MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
         self._time = int(time() * 1000)
@@ -92,6 +94,7 @@ class Shipment(Generic[O]):
         # Asked to be rebound for each record, if the batch is split.
         batch._record_futures = [self] * self._left  # noqa: SLF001 - there is no public way, here and below
         _put(producer._accumulator, batch)  # noqa: SLF001
+        self.departed = True
         producer._sender.wakeup()  # noqa: SLF001
 
     def rebind(self, future: Any, _index: int) -> None:

@@ -223,6 +223,26 @@ async def test_no_acknowledgement_of_a_publisher_is_false(mortal, topic, disturb
     assert len(there) - len(set(there)) <= len(workers)
 
 
+async def test_what_a_publisher_could_not_deliver_until_it_drains_is_told(mortal, topic):
+    publisher = KafkaPublisher(mortal.kafka_bootstrap, [topic])
+    await publisher.start()
+    async with asyncio.timeout(30):
+        while not publisher._connections._open:
+            with suppress(Unavailable):
+                await publisher.publish([Outgoing(topic, b"", b"first")])
+            await asyncio.sleep(0.05)
+    mortal.pause("kafka")
+    try:
+        second = publisher.publish([Outgoing(topic, b"", b"second")])
+        await publisher.drain()
+    finally:
+        mortal.resume("kafka")
+
+    async with asyncio.timeout(1):
+        with pytest.raises(Unavailable):
+            await second
+
+
 async def test_a_publisher_goes_on_soon_after_its_broker_stood_still(mortal):
     """Also if several requests were under way, which kafka-python's producer never gets over; and it waits without spinning."""
     topic = f"test-{uuid.uuid4().hex}"
