@@ -25,6 +25,7 @@ from octavo.messaging.kafka.client import leader_of, look_again, together
 from octavo.messaging.kafka.connection import connect
 from octavo.messaging.kafka.keeper import ProducerKeeper
 from octavo.messaging.kafka.looped import LoopConnections
+from octavo.messaging.kafka.pace import Pace
 from octavo.messaging.kafka.shipment import Shipment
 from octavo.messaging.kafka.sink import producer
 from octavo.messaging.kafka.size import check_sizes
@@ -39,12 +40,6 @@ DELIVERY_SECONDS = 8.0
 RETRY_AFTER = timedelta(seconds=1)
 MOST_MESSAGES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
-SHORTEST_WAIT_SECONDS = 0.008
-LONGEST_WAIT_SECONDS = 0.02
-"""How long a message waits for others at most before it leaves, with a broker that answers at once and with one that does not."""
-_PAUSE = 4.0
-"""Times that an acknowledgement takes, from one departure to the next."""
-_SMOOTHING = 0.2
 # A producer whose thread died settles nothing any more: what it holds for longer than this is given up.
 _PATIENCE_SECONDS = DELIVERY_SECONDS + 4
 
@@ -95,10 +90,7 @@ class KafkaPublisher:
         self._bytes = 0
         self._collected: list[_Waiting] = []
         self._flight: asyncio.Handle | None = None
-        self._departed = 0.0
-        # Shipments handed over and not settled yet, and how long that has taken of late.
-        self._under_way = 0
-        self._took = 0.0
+        self._pace = Pace()
         self._spread = Spread()
         # Filled by the producer's thread and by the loop, emptied by the loop.
         self._settled: deque[Shipment[_Waiting]] = deque()
@@ -164,8 +156,7 @@ class KafkaPublisher:
         self._bytes += size
         self._collected.append(waiting)
         if self._flight is None:
-            pause = min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, _PAUSE * self._took))
-            wait = self._departed + pause - monotonic()
+            wait = self._pace.wait()
             # Even if it leaves at once, the other calls of this turn of the loop come along.
             self._flight = loop.call_later(wait, self._depart) if wait > 0 else loop.call_soon(self._depart)
         return waiting.future
@@ -173,7 +164,7 @@ class KafkaPublisher:
     def _depart(self) -> None:
         """Sends what was collected."""
         self._flight = None
-        self._departed = monotonic()
+        self._pace.depart()
         collected, self._collected = self._collected, []
         used = self._keeper.producer
         for waiting in collected:
@@ -208,7 +199,7 @@ class KafkaPublisher:
 
     def _note(self, sent: Iterable[Shipment[_Waiting]]) -> None:
         for shipment in sent:
-            self._under_way += 1
+            self._pace.left()
             for waiting in shipment.owners:
                 waiting.departed += 1
 
@@ -261,16 +252,15 @@ class KafkaPublisher:
         settled = self._settled
         if not settled:
             return
-        while settled:
+        count = len(settled)
+        for _ in range(count):
             shipment = settled.popleft()
-            self._under_way -= 1
             why = None if shipment.error is None else type(shipment.error).__name__
             if why is not None and shipment.departed:
                 self._keeper.renew(shipment.owners[0].producer, why)
             for waiting in shipment.owners:
                 self._settle_one(waiting, why)
-        if self._under_way <= 0:
-            self._took += _SMOOTHING * (monotonic() - self._departed - self._took)
+        self._pace.settled(count)
 
     def _settle_one(self, waiting: _Waiting, why: str | None) -> None:
         if waiting not in self._in_flight:
