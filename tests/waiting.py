@@ -1,5 +1,6 @@
 """Waiting for what takes its time, with a deadline."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,3 +17,10 @@ def until(read: Callable[[], T], seconds: float = 30, *, every: float = EVERY_SE
         assert time.monotonic() < deadline, f"not so within {seconds:g} s {why}".rstrip()
         time.sleep(every)
     return found
+
+
+async def comes_true(condition: Callable[[], object], seconds: float = 30, *, every: float = EVERY_SECONDS) -> None:
+    """The same in an event loop, which goes on meanwhile. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - there is nothing to be told by
+            await asyncio.sleep(every)

@@ -14,6 +14,8 @@ from octavo.messaging.security import RECONNECT, KafkaSecurity
 BOOTSTRAP_SECONDS = 5.0
 """How long a broker is looked for in one attempt; a process that is told to stop waits no longer than this."""
 
+CLIENT_ID = "octavo"
+"""What brokers know all clients by."""
 _BUSY_MS = 100.0
 
 
@@ -71,6 +73,11 @@ def look_again(producer: Any) -> None:
     producer._metadata.request_update()  # noqa: SLF001 - there is no public way
 
 
+def options_of(bootstrap: str, security: KafkaSecurity) -> dict[str, Any]:
+    """What all clients of kafka-python have in common."""
+    return {"bootstrap_servers": bootstrap.split(","), "client_id": CLIENT_ID, **RECONNECT, **security.options()}
+
+
 def connected(
     kind: Callable[..., Any], *arguments: Any, bootstrap: str, security: KafkaSecurity, **options: Any
 ) -> Any:
@@ -85,14 +92,11 @@ def connected(
     try:
         return kind(
             *arguments,
-            bootstrap_servers=bootstrap.split(","),
             bootstrap_timeout_ms=int(BOOTSTRAP_SECONDS * 1000),
-            client_id="octavo",
             # New partitions are written and read after this at the latest.
             metadata_max_age_ms=30_000,
             kafka_client=network,
-            **RECONNECT,
-            **security.options(),
+            **options_of(bootstrap, security),
             **options,
         )
     except KafkaError as error:

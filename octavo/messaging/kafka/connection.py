@@ -17,12 +17,12 @@ from kafka.net.compat import KafkaNetClient
 from kafka.protocol.parser import KafkaProtocol
 from kafka.protocol.producer import ProduceRequest
 
+from octavo.messaging.kafka.client import CLIENT_ID, options_of
 from octavo.messaging.kafka.shipment import O, Shipment
-from octavo.messaging.security import RECONNECT, KafkaSecurity
+from octavo.messaging.security import KafkaSecurity
 
 OPENING_SECONDS = 3.0
 """How long each of the two steps may take in which a broker is connected to: finding it, and connecting."""
-READ_BYTES = 64 * 1024
 _EVERY_IN_SYNC_REPLICA = -1
 _LATEST = 9
 """The latest version of the request that kafka-python's own producer uses."""
@@ -43,7 +43,7 @@ class Connection(Generic[O]):
         self.under_way: deque[Sequence[Shipment[O]]] = deque()
         self.used = monotonic()
         self._timeout_ms = int(answer_seconds * 1000)
-        self._parser = KafkaProtocol(client_id="octavo")
+        self._parser = KafkaProtocol(client_id=CLIENT_ID)
         self._version = version
 
     def request(self, shipments: Sequence[Shipment[O]]) -> bytes:
@@ -99,12 +99,9 @@ def connect(bootstrap: str, security: KafkaSecurity, node: int, answer_seconds: 
     """Connects to this broker, as far as it takes till requests may be sent. Raises KafkaError or OSError if it can't be."""
     most_ms = int(OPENING_SECONDS * 1000)
     client = KafkaNetClient(
-        bootstrap_servers=bootstrap.split(","),
-        client_id="octavo",
         socket_connection_setup_timeout_ms=most_ms,
         request_timeout_ms=most_ms,
-        **RECONNECT,
-        **security.options(),
+        **options_of(bootstrap, security),
     )
     with closing(client):
         # Not by its `bootstrap`, which waits for a TLS handshake however long that takes.

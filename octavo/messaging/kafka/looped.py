@@ -15,7 +15,7 @@ from typing import Generic
 import structlog
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
-from octavo.messaging.kafka.connection import READ_BYTES, Connection
+from octavo.messaging.kafka.connection import Connection
 from octavo.messaging.kafka.shipment import O, Shipment
 
 log = structlog.get_logger()
@@ -29,6 +29,7 @@ MOST_UNDER_WAY = 5
 takes longer than a departure, what comes is for the producer, which makes one request of all that waits.
 """
 MOST_IN_REQUEST = 8
+READ_BYTES = 64 * 1024
 _LATER = (BlockingIOError, InterruptedError, SSLWantReadError, SSLWantWriteError)
 
 
@@ -75,26 +76,24 @@ class LoopConnections(Generic[O]):
 
         Whether there was such a one.
         """
+
+        def tell(shipment: Shipment[O]) -> None:
+            if shipment.since < since:
+                shipment.end(KafkaTimeoutError("no answer"))
+            else:
+                self._returned(shipment)
+
         silent = [one for one in self._open.values() if one.oldest < since]
         for one in silent:
-            self._drop(one)
             log.warning("a broker does not answer", node=one.connection.node)
-            for shipment in one.connection.close():
-                if shipment.since < since:
-                    shipment.end(KafkaTimeoutError("no answer"))
-                else:
-                    self._returned(shipment)
-            self._settled()
+            self._end(one, tell)
         return bool(silent)
 
     def close(self) -> None:
         """Ends all connections, and what is under way."""
         self._closed = True
         for one in list(self._open.values()):
-            self._drop(one)
-            for shipment in one.connection.close():
-                shipment.end(KafkaConnectionError("closed"))
-        self._settled()
+            self._end(one, lambda shipment: shipment.end(KafkaConnectionError("closed")))
 
     def _begin(self, node: int) -> None:
         now = monotonic()
@@ -142,16 +141,17 @@ class LoopConnections(Generic[O]):
         """Ends a connection that is no use any more, and returns what was under way on it."""
         if self._open.get(one.connection.node) is not one:
             return
-        self._drop(one)
         if one.connection.under_way:
             log.warning("a connection to a broker was lost", node=one.connection.node, error=why)
-        for shipment in one.connection.close():
-            self._returned(shipment)
-        self._settled()
+        self._end(one, self._returned)
 
-    def _drop(self, one: "_Looped[O]") -> None:
+    def _end(self, one: "_Looped[O]", tell: Callable[[Shipment[O]], None]) -> None:
+        """Ends a connection; what was under way on it is told of so."""
         del self._open[one.connection.node]
         one.stop()
+        for shipment in one.connection.close():
+            tell(shipment)
+        self._settled()
 
 
 class _Looped(Generic[O]):

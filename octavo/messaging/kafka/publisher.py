@@ -40,6 +40,8 @@ DELIVERY_SECONDS = 8.0
 RETRY_AFTER = timedelta(seconds=1)
 MOST_MESSAGES = 20_000
 MOST_BYTES = 64 * 1024 * 1024
+_NOT_HANDED_OVER = (AttributeError, KafkaError, ValueError, AssertionError)
+"""What a producer raises that takes nothing. An AttributeError: there is none, or it was closed meanwhile."""
 # A producer whose thread died settles nothing any more: what it holds for longer than this is given up.
 _PATIENCE_SECONDS = DELIVERY_SECONDS + 4
 
@@ -171,8 +173,7 @@ class KafkaPublisher:
             waiting.producer = used
         try:
             self._hand_over(collected, used)
-        except (AttributeError, KafkaError, ValueError, AssertionError) as error:
-            # An AttributeError: the producer was closed meanwhile.
+        except _NOT_HANDED_OVER as error:
             self._keeper.renew(used, type(error).__name__)
             for waiting in collected:
                 self._leave_behind(waiting, type(error).__name__)
@@ -220,8 +221,7 @@ class KafkaPublisher:
             waiting.producer = used
         try:
             shipment.depart(used)
-        except (AttributeError, KafkaError, ValueError, AssertionError) as error:
-            # An AttributeError: there is no producer, or it was closed meanwhile.
+        except _NOT_HANDED_OVER as error:
             self._keeper.renew(used, type(error).__name__)
             shipment.end(error)
 
@@ -256,8 +256,8 @@ class KafkaPublisher:
         for _ in range(count):
             shipment = settled.popleft()
             why = None if shipment.error is None else type(shipment.error).__name__
-            if why is not None and shipment.departed:
-                self._keeper.renew(shipment.owners[0].producer, why)
+            if why is not None:
+                self._keeper.renew(shipment.producer, why)
             for waiting in shipment.owners:
                 self._settle_one(waiting, why)
         self._pace.settled(count)

@@ -29,8 +29,8 @@ _NOT_COMPRESSED = 0
 class Shipment(Generic[O]):
     """A batch of records of one partition, and whose they are: `owners` has one for each record, in their order.
 
-    `tell` is called with it once it has ended, by the producer's thread if it `departed` there; with `error`, it may be there
-    nevertheless.
+    `tell` is called with it once it has ended, by the thread of its `producer` if it departed with one; with `error`, it may
+    be there nevertheless.
     """
 
     __slots__ = (
@@ -41,9 +41,9 @@ class Shipment(Generic[O]):
         "_tell",
         "_time",
         "at",
-        "departed",
         "error",
         "owners",
+        "producer",
         "since",
     )
 
@@ -52,9 +52,9 @@ class Shipment(Generic[O]):
         self.owners: list[O] = []
         self.error: BaseException | None = None
         self.since = monotonic()
-        self.departed = False
+        self.producer: Any = None
         self._messages: list[Outgoing] = []
-        self._records: Any = MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
+        self._records = _no_records()
         self._time = int(time() * 1000)
         self._tell = tell
         self._left = 0
@@ -94,7 +94,7 @@ class Shipment(Generic[O]):
         # Asked to be rebound for each record, if the batch is split.
         batch._record_futures = [self] * self._left  # noqa: SLF001 - there is no public way, here and below
         _put(producer._accumulator, batch)  # noqa: SLF001
-        self.departed = True
+        self.producer = producer
         producer._sender.wakeup()  # noqa: SLF001
 
     def rebind(self, future: Any, _index: int) -> None:
@@ -109,7 +109,7 @@ class Shipment(Generic[O]):
 
     def _rebuild(self) -> None:
         """Makes a batch of its records once more: one that was built takes no sequence numbers."""
-        self._records = MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
+        self._records = _no_records()
         for message in self._messages:
             self._records.append(self._time, message.key, message.value, message.headers)
 
@@ -125,6 +125,11 @@ class Shipment(Generic[O]):
                 self._tell(self)
 
         future.add_callback(ended)
+
+
+def _no_records() -> Any:
+    """A batch to be filled."""
+    return MemoryRecordsBuilder(_FORMAT, _NOT_COMPRESSED, BATCH_BYTES)
 
 
 def _put(accumulator: Any, batch: Any) -> None:

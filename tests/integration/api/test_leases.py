@@ -32,6 +32,7 @@ from services.api.sending import allowance
 from services.api.sending.ledger import Ledger
 from services.api.sending.limits import LeasedLimits
 from services.api.transactions import Transactions
+from tests.waiting import comes_true
 
 SMS, EMAIL = NotificationType.SMS, NotificationType.EMAIL
 TODAY = date(2026, 3, 1)
@@ -98,12 +99,6 @@ async def accepted(limits: LeasedLimits, service: Service, kind=SMS, key_type=Ke
     except LimitExceeded:
         return False
     return True
-
-
-async def until(condition, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.05)
 
 
 class Leasing(RuleBasedStateMachine):
@@ -258,7 +253,7 @@ async def test_processes_lease_and_give_back_for_many_services_at_once(engine, n
         *(demand(one, services[at:] + services[:at]) for one, at in zip(three, (0, 10, 20), strict=True))
     )
     assert sum(got) <= 30 * 40
-    await until(lambda: not any(one.holds for one in three), 5)
+    await comes_true(lambda: not any(one.holds for one in three), 5)
     assert sum(used(engine, service) for service in services) == sum(got)
     assert all(used(engine, service) <= 40 for service in services)
 
@@ -269,7 +264,7 @@ async def test_what_many_services_ask_for_at_once_takes_few_statements(engine, n
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     assert all(await asyncio.gather(*(accepted(limits, service) for service in services)))
-    await until(lambda: not limits.holds, 5)
+    await comes_true(lambda: not limits.holds, 5)
     # Of each kind two or three: the first comes alone, and a day's first lease takes three.
     assert len([one for one in statements if one.startswith("EXECUTE")]) <= 20
     assert sum(used(engine, service) for service in services) == 200
@@ -298,7 +293,7 @@ async def test_idle_leases_and_those_of_a_process_that_stops_come_back(engine, n
     idle, stopped = await processes(2)
     assert await accepted(idle, service)
     assert used(engine, service) > 1
-    await until(lambda: used(engine, service) == 1, 3)
+    await comes_true(lambda: used(engine, service) == 1, 3)
     assert await accepted(stopped, service)
     await stopped.drain()
     assert used(engine, service) == 2
@@ -309,7 +304,7 @@ async def test_what_was_not_accepted_is_not_charged(engine, new_service, process
     [limits] = await processes(1)
     await limits.take(service, SMS, KeyType.LIVE, 4, NOON)
     limits.give_back(service, SMS, KeyType.LIVE, 3, NOON)
-    await until(lambda: used(engine, service) == 1, 3)
+    await comes_true(lambda: used(engine, service) == 1, 3)
 
 
 async def test_what_is_in_hand_is_spent_at_once_or_not_at_all(engine, new_service, processes):
@@ -324,7 +319,7 @@ async def test_what_is_in_hand_is_spent_at_once_or_not_at_all(engine, new_servic
     # What is beyond the day is charged to nothing: to no rate, either.
     assert [await accepted(limits, service) for _ in range(10)] == [True] * (9 - in_hand) + [False] * (in_hand + 1)
     assert limits.spend(service, SMS, KeyType.TEST, 1, NOON) or await accepted(limits, service, key_type=KeyType.TEST)
-    await until(lambda: used(engine, service) == 10, 3)
+    await comes_true(lambda: used(engine, service) == 10, 3)
 
 
 async def test_a_caller_that_goes_away_loses_no_lease(engine, new_service, processes):
@@ -335,7 +330,7 @@ async def test_a_caller_that_goes_away_loses_no_lease(engine, new_service, proce
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await until(lambda: used(engine, service) == 0, 3)
+    await comes_true(lambda: used(engine, service) == 0, 3)
 
 
 async def test_test_keys_are_not_counted_but_keep_the_rate(engine, new_service, processes):
@@ -434,13 +429,13 @@ async def test_without_the_database_it_goes_on_with_what_it_holds(engine, new_se
         assert await accepted(limits, service)
         work.cut = True
         # It is idle and can't be given back, so it stays in hand.
-        await until(lambda: work.refused, 3)
+        await comes_true(lambda: work.refused, 3)
         assert [await accepted(limits, service) for _ in range(9)] == [True] * 9
         with pytest.raises(Unavailable) as refused:
             await accepted(limits, service)
         assert refused.value.reason is Reason.DATABASE_UNAVAILABLE
         work.cut = False
-        await until(lambda: used(engine, service) == 10 and not limits.holds, 4)
+        await comes_true(lambda: used(engine, service) == 10 and not limits.holds, 4)
         assert await accepted(limits, service)
         await limits.drain()
     assert used(engine, service) == 11

@@ -16,7 +16,7 @@ from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.messaging.publisher import NotSent
 from octavo.topics import Outgoing
 from tests.integration.looking import Kafka
-from tests.waiting import until
+from tests.waiting import comes_true, until
 
 STILL_SECONDS = 12
 
@@ -200,19 +200,14 @@ async def test_no_acknowledgement_of_a_publisher_is_false(mortal, topic, disturb
             else:
                 acknowledged.append(value)
 
-    async def until(condition):
-        async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-
     workers = [asyncio.create_task(publish(worker)) for worker in range(20)]
-    await until(lambda: len(acknowledged) > 200)
+    await comes_true(lambda: len(acknowledged) > 200, 60)
     refused.clear()
     await asyncio.to_thread(getattr(mortal, disturbance), "kafka")
     before = len(acknowledged)
-    await until(lambda: refused)
+    await comes_true(lambda: refused, 60)
     await asyncio.to_thread(mortal.start_program if disturbance == "kill" else mortal.resume, "kafka")
-    await until(lambda: len(acknowledged) > before + 200)
+    await comes_true(lambda: len(acknowledged) > before + 200, 60)
     going_on = False
     await asyncio.gather(*workers)
     await publisher.drain()

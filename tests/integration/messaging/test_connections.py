@@ -17,6 +17,7 @@ from octavo.messaging.kafka.shipment import Shipment
 from octavo.messaging.security import KafkaSecurity
 from octavo.topics import Outgoing
 from tests.certificates import Authority
+from tests.waiting import comes_true
 
 AT = TopicPartition("topic", 3)
 VERSION = 9
@@ -100,9 +101,7 @@ def shipment(told):
 
 
 async def true(condition):
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - there is nothing to be told by
-            await asyncio.sleep(0.005)
+    await comes_true(condition, 10, every=0.005)
 
 
 class Looped:

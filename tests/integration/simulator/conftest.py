@@ -1,7 +1,5 @@
 """A simulator and an Octavo that takes its receipts, in one process, over real sockets."""
 
-import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deploy.local.simulator.app import build
 from deploy.local.simulator.settings import Settings
+from tests.waiting import comes_true
 
 DEADLINE_SECONDS = 10
 
@@ -31,10 +30,7 @@ class Octavo:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits for a condition; fails after the deadline."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, "the condition did not come true in time"
-            await asyncio.sleep(0.01)
+        await comes_true(condition, DEADLINE_SECONDS, every=0.01)
 
 
 @pytest.fixture(scope="session")

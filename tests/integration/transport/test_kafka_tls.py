@@ -17,6 +17,7 @@ from octavo.domain.errors import Unavailable
 from octavo.messaging.kafka import KafkaPublisher, KafkaSink, KafkaSource
 from octavo.topics import Outgoing
 from tests.certificates import Authority
+from tests.waiting import comes_true
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -74,11 +75,9 @@ async def test_a_publisher_has_a_connection_of_its_own_secured_as_all(secure_bro
     publisher = KafkaPublisher(secure_broker.bootstrap, [topics.DB_SMS.name], secure_broker.security("api"))
     await publisher.start()
     async with asyncio.timeout(30):
-        while publisher.unready():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await comes_true(lambda: not publisher.unready())
         await publisher.publish([Outgoing(topics.DB_SMS.name, b"key", b"first")])
-        while not publisher._connections._open:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await comes_true(lambda: publisher._connections._open)
         [one] = publisher._connections._open.values()
         for size in (1, 700_000, 1):
             await publisher.publish(
