@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from threading import Lock
+from io import BytesIO
 from typing import Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -33,17 +33,16 @@ class Randomness:
 
     def begin_anew(self) -> None:
         """Draws anew: with the same nonces, a child's AES-GCM would give away what both it and its parent sealed."""
-        self._lock = Lock()
-        self._block = b""
-        self._at = 0
+        self._block = BytesIO()
 
     def take(self, size: int) -> bytes:
         """So many bytes, which nobody else gets; 4,096 at most."""
-        with self._lock:
-            if self._at + size > len(self._block):
-                self._block, self._at = os.urandom(_BLOCK_BYTES), 0
-            self._at += size
-            return self._block[self._at - size : self._at]
+        # A read is one step: no other thread gets the same, not even while both find the block used up.
+        taken = self._block.read(size)
+        while len(taken) < size:
+            self._block = BytesIO(os.urandom(_BLOCK_BYTES))
+            taken = self._block.read(size)
+        return taken
 
 
 class Sealer:

@@ -5,7 +5,7 @@ A key is 32 bytes in URL-safe base64. The first one seals, all open.
 
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from time import time
 from typing import ClassVar, NamedTuple, Protocol
@@ -102,22 +102,23 @@ class AesGcmForm:
         self._take = take
         self._most = messages_of_a_salt
         self._most_salts = remembered_salts
-        self._head: bytes
-        self._cipher: AESGCM
         self.begin_anew()
         begin_anew_in_children(self)
 
     def begin_anew(self) -> None:
         """Begins with a salt of its own."""
         self._lock = Lock()
-        self._left = 0
+        self._salt = _NO_SALT
         self._remembered = _Remembered(self._most_salts)
 
     def seal(self, content: bytes) -> bytes:
         """The content, encrypted under a salt of the first key."""
-        head, cipher = self._salted()
+        salt = self._salt
+        # A step of an iterator is one step: without a lock, threads take no more of a salt than there is.
+        if next(salt.left, None) is None:
+            salt = self._another()
         nonce = self._take(_NONCE_BYTES)
-        return head + nonce + cipher.encrypt(nonce, content, None)
+        return salt.head + nonce + salt.cipher.encrypt(nonce, content, None)
 
     def open(self, sealed: bytes) -> Opened | None:
         """The content; None if no key opens it."""
@@ -143,18 +144,28 @@ class AesGcmForm:
             return Opened(key, content)
         return None
 
-    def _salted(self) -> tuple[bytes, AESGCM]:
-        """What one message begins with, and its cipher."""
+    def _another(self) -> "_Salt":
+        """A salt with a message left, which is taken."""
         with self._lock:
-            if not self._left:
+            if next(self._salt.left, None) is None:
                 salt = self._take(_SALT_BYTES)
-                self._head, self._cipher = self.mark + salt, self._derived(0, salt)
-                self._left = self._most
-            self._left -= 1
-            return self._head, self._cipher
+                self._salt = _Salt(self.mark + salt, self._derived(0, salt), iter(range(1, self._most)))
+            return self._salt
 
     def _derived(self, key: int, salt: bytes) -> AESGCM:
         return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt, _INFO).derive(self._keys[key]))
+
+
+class _Salt(NamedTuple):
+    """What messages begin with, their cipher, and a step for each that is left."""
+
+    head: bytes
+    cipher: AESGCM
+    left: Iterator[int]
+
+
+# Draws the first one when there is something to seal: a process that only opens needs none.
+_NO_SALT = _Salt(b"", AESGCM(bytes(_KEY_BYTES)), iter(()))
 
 
 class _Opener(NamedTuple):
