@@ -99,6 +99,9 @@ def parse_phone(text: str, default_region: str = DEFAULT_REGION, *, field: str =
 # The cache serves repeated sends to few numbers. It is small because it holds personal data, in memory only.
 @lru_cache(maxsize=1_024)
 def _parse_phone(text: str, default_region: str) -> PhoneNumber | Reason:
+    home = _home(default_region)
+    if home is not None and (plain := home.written.fullmatch(text)) is not None:
+        return PhoneNumber(f"+{home.code}{plain['national']}", home.region, international=False)
     dialled = _PUNCTUATION.sub("", text)
     if not _DIALLED.fullmatch(dialled):
         return _not_dialled(dialled)
@@ -190,6 +193,27 @@ def _mobiles_of(code: int) -> _Mobiles | None:
     return _Mobiles(
         region, re.compile(mobile.national_number_pattern), re.compile(dialled) if plain and dialled else None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """How most texts of the default region are written: a mobile, with its calling code or as it is dialled, and nothing else."""
+
+    region: str
+    code: int
+    written: re.Pattern[str]
+
+
+@lru_cache(maxsize=1_024)
+def _home(default_region: str) -> _Home | None:
+    """None where that takes more than a pattern. It finds what `_mobile` finds, in one step."""
+    code = _code_of(default_region)
+    mobiles = _mobiles_of(code)
+    if mobiles is None:
+        return None
+    # What is dialled before is found first and kept, as `_mobile` does.
+    before = rf"\+{code}" if mobiles.prefix is None else rf"\+{code}|(?>{mobiles.prefix.pattern})"
+    return _Home(mobiles.region, code, re.compile(f"(?:{before})(?P<national>{mobiles.pattern.pattern})", re.ASCII))
 
 
 @lru_cache(maxsize=1_024)

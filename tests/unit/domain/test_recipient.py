@@ -228,7 +228,8 @@ def test_mobiles_of_every_country_are_told_as_phonenumbers_tells_them():
                 continue
             e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
             at_home = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-            for text, default in ((e164, "GB"), (at_home, region)):
+            plain = "".join(filter(str.isdigit, at_home))
+            for text, default in ((e164, "GB"), (e164, region), (at_home, region), (plain, region)):
                 wanted = phonenumbers.parse(text, default)
                 found = parse_phone(text, default)
                 assert found.e164 == phonenumbers.format_number(wanted, phonenumbers.PhoneNumberFormat.E164)
