@@ -41,7 +41,13 @@ def check_line(
 
 def is_storable(value: str) -> bool:
     """Whether PostgreSQL and UTF-8 can hold the value: no NUL, no half of a surrogate pair."""
-    return _UNSTORABLE.search(value) is None
+    # Most are plain, which takes a fraction of the time to tell.
+    return is_plain(value) or _UNSTORABLE.search(value) is None
+
+
+def is_plain(value: str) -> bool:
+    """Whether the value is ASCII without a NUL: as many bytes as characters, and storable."""
+    return value.isascii() and "\0" not in value
 
 
 def breaks_a_line(value: str) -> bool:

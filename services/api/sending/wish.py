@@ -17,7 +17,7 @@ from octavo.domain.limits import MAX_REFERENCE, MAX_REFERENCE_BYTES, MOST_NAMES,
 from octavo.domain.notification import KeyType, NotificationType
 from octavo.domain.recipient import Recipient, normalised, parse_email, parse_phone
 from octavo.domain.template import Value
-from octavo.domain.text import check_text, is_storable
+from octavo.domain.text import check_text, is_plain, is_storable
 from octavo.domain.violations import Violations
 from octavo.storage.directory import Service
 from octavo.v1 import notification_service_pb2 as pb
@@ -85,12 +85,8 @@ class Wishes:
                 recipient=recipient,
                 recipient_hash=self._hasher.recipient(service_id, normalised(recipient)),
                 personalisation=personalisation,
-                # The request's own bytes, maps in the order of their keys: whatever differs is another content.
-                content_hash=self._hasher.content(
-                    _PURPOSES[is_sms, key_type is KeyType.TEST],
-                    service_id,
-                    request.SerializeToString(deterministic=True),
-                ),
+                # What can't be repeated is compared with nothing.
+                content_hash=self._content(request, service_id, key_type) if request_id else b"",
                 request_id=request_id,
                 id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
                 send_at=send_at,
@@ -104,12 +100,19 @@ class Wishes:
 
         Raises Invalid with every field that breaks a rule.
         """
+        if wish.send_at is None and not _sender(wish.request):
+            return
         try:
             _check_sender(wish.request, service)
             check_send_at(wish.send_at, now)
         except Invalid:
             self._tell_all(wish.request, service, now)
             raise
+
+    def _content(self, request: SendRequest, service_id: bytes, key_type: KeyType) -> bytes:
+        purpose = _PURPOSES[isinstance(request, pb.SendSmsRequest), key_type is KeyType.TEST]
+        # The request's own bytes, maps in the order of their keys: whatever differs is another content.
+        return self._hasher.content(purpose, service_id, request.SerializeToString(deterministic=True))
 
     def _recipient(self, request: SendRequest) -> Recipient:
         if isinstance(request, pb.SendSmsRequest):
@@ -129,6 +132,11 @@ class Wishes:
         faults.read(_check_sender, request, service)
         faults.read(check_send_at, send_at, now)
         faults.tell()
+
+
+def _sender(request: SendRequest) -> str:
+    """The sender that is asked for; empty for the service's own."""
+    return request.sms_sender if isinstance(request, pb.SendSmsRequest) else request.reply_to
 
 
 def _check_sender(request: SendRequest, service: Service) -> None:
@@ -155,14 +163,17 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
             "personalisation", Reason.TOO_MANY_ITEMS, f"personalisation has more than {MOST_NAMES:,} names"
         )
     # The names are asked for their values: what a map's items() gives is made in Python, and takes longer.
-    texts = {name: request.personalisation[name] for name in request.personalisation}
-    together = "".join([*texts, *texts.values()])
-    if not is_storable(together):
+    given: dict[str, Value] = {}
+    texts = request.personalisation
+    pieces: list[str] = []
+    for name in texts:
+        value = given[name] = texts[name]
+        pieces += (name, value)
+    if not is_storable("".join(pieces)):
         # One of them is at fault: only then is it worth while to look at each.
-        for name, value in texts.items():
+        for name in texts:
             check_text("personalisation", name)
-            check_text(f"personalisation[{name}]", value)
-    given: dict[str, Value] = {**texts}
+            check_text(f"personalisation[{name}]", texts[name])
     for name in request.personalisation_lists:
         values = list(request.personalisation_lists[name].values)
         check_text("personalisation_lists", name)
@@ -176,7 +187,7 @@ def read_personalisation(request: SendRequest | PreviewTemplateRequest) -> dict[
 
 
 def _check_reference(reference: str) -> None:
-    if not reference:
+    if len(reference) <= MAX_REFERENCE and is_plain(reference):
         return
     check_text("reference", reference, max_length=MAX_REFERENCE, reason=Reason.REFERENCE_TOO_LONG)
     if len(reference.encode()) > MAX_REFERENCE_BYTES:
