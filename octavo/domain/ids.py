@@ -18,6 +18,8 @@ FIRST_ATTEMPT = timedelta(seconds=2)
 
 _BYTES = 16
 _VERSION = 0x7
+# A member of an enumeration is looked up by a call.
+_UNKNOWN = SafeUUID.unknown
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _TIMESTAMP_SHIFT = 80
@@ -49,7 +51,7 @@ def _uuid(number: int) -> UUID:
     """
     made = object.__new__(UUID)
     object.__setattr__(made, "int", number)
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    object.__setattr__(made, "is_safe", _UNKNOWN)
     return made
 
 

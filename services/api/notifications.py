@@ -44,9 +44,9 @@ class NotificationServicer:
         """Sends one email."""
         return self._sending.send(request, current())
 
-    async def SendBatch(self, request: pb.SendBatchRequest, _context: Context) -> pb.SendBatchResponse:  # noqa: N802
+    def SendBatch(self, request: pb.SendBatchRequest, _context: Context) -> Awaitable[object]:  # noqa: N802
         """Sends several messages."""
-        return await self._batches.send(request, current())
+        return self._batches.send(request, current())
 
     async def GetNotification(  # noqa: N802
         self, request: pb.GetNotificationRequest, context: Context

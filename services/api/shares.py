@@ -20,10 +20,14 @@ class Shares:
         self._subject = subject
         self._reason = reason
         self._retry_after = retry_after
-        self._under_way: dict[UUID, int] = {}
+        # By the integers of services' ids: the hash of a UUID is a call.
+        self._under_way: dict[int, int] = {}
 
     def __iter__(self) -> Iterator[UUID]:
-        return iter(self._under_way)
+        return (UUID(int=number) for number in self._under_way)
+
+    def __contains__(self, service_id: UUID) -> bool:
+        return service_id.int in self._under_way
 
     def __len__(self) -> int:
         return len(self._under_way)
@@ -34,7 +38,8 @@ class Shares:
 
     def begin(self, service_id: UUID) -> None:
         """Says that one of a service begins; each that begins has to end. Raises LimitExceeded if it has its share already."""
-        under_way = self._under_way.get(service_id, 0)
+        number = service_id.int
+        under_way = self._under_way.get(number, 0)
         if under_way >= self._most:
             raise LimitExceeded(
                 self._reason,
@@ -43,15 +48,16 @@ class Shares:
                 limit=self._most,
                 retry_after=self._retry_after,
             )
-        self._under_way[service_id] = under_way + 1
+        self._under_way[number] = under_way + 1
 
     def end(self, service_id: UUID) -> None:
         """Says that one ended, whichever way."""
-        left = self._under_way[service_id] - 1
+        number = service_id.int
+        left = self._under_way[number] - 1
         if left:
-            self._under_way[service_id] = left
+            self._under_way[number] = left
         else:
-            del self._under_way[service_id]
+            del self._under_way[number]
 
 
 def share_of_calls(most_calls: int) -> Shares:

@@ -145,11 +145,10 @@ class KafkaPublisher:
             nothing = asyncio.get_running_loop().create_future()
             nothing.set_result(None)
             return nothing
-        check_sizes(messages)
+        size = check_sizes(messages)
         loop = self._loop
         if self._keeper.producer is None or loop is None:
             raise NotSent("Kafka is not reached", reason=Reason.QUEUE_UNAVAILABLE, retry_after=RETRY_AFTER)
-        size = sum([len(message.value) for message in messages])
         if self._messages + len(messages) > self._most_messages or self._bytes + size > self._most_bytes:
             raise NotSent("too much is in flight", reason=Reason.OVERLOADED, retry_after=RETRY_AFTER)
         waiting = _Waiting(messages, loop.create_future(), size)

@@ -18,11 +18,15 @@ def largest_of(topic: str) -> int:
     return LARGEST_DEAD if topic.endswith(DEAD_SUFFIX) else LARGEST
 
 
-def check_sizes(messages: Iterable[Outgoing]) -> None:
-    """Raises Invalid if a message is larger than its topic takes."""
+def check_sizes(messages: Iterable[Outgoing]) -> int:
+    """Bytes of all values together. Raises Invalid if a message is larger than its topic takes."""
+    together = 0
     for message in messages:
-        size = len(message.value) + len(message.key)
+        value = len(message.value)
+        together += value
+        size = value + len(message.key)
         if message.headers:
             size += sum(len(name) + len(value) for name, value in message.headers)
         if size + _FRAME > largest_of(message.topic):
             raise Invalid.of("message", Reason.CONTENT_TOO_LONG, "the message is larger than its queue takes")
+    return together

@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from time import monotonic
-from uuid import UUID
 
 from octavo.domain.errors import AlreadyExists, Reason, Unavailable
 from services.api.sending.accept import Accepted, SendResponse
@@ -27,7 +26,8 @@ class Repeats:
     """The calls with a request_id that are under way, or ended moments ago."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[UUID, _Entry] = OrderedDict()
+        # By the integers of their ids: the hash of a UUID is a call.
+        self._entries: OrderedDict[int, _Entry] = OrderedDict()
 
     def earlier(self, accepted: Accepted) -> asyncio.Future[SendResponse] | None:
         """The outcome of the same call made before; None if there is none.
@@ -35,7 +35,7 @@ class Repeats:
         Raises AlreadyExists if the request_id came with another content.
         """
         self._forget()
-        entry = self._entries.get(accepted.id)
+        entry = self._entries.get(accepted.id.int)
         if entry is None:
             return None
         if entry.content_hash != accepted.content_hash:
@@ -45,20 +45,20 @@ class Repeats:
     def begin(self, accepted: Accepted) -> None:
         """Says that the call is under way."""
         outcome: asyncio.Future[SendResponse] = asyncio.get_running_loop().create_future()
-        self._entries[accepted.id] = _Entry(accepted.content_hash, outcome, monotonic())
+        self._entries[accepted.id.int] = _Entry(accepted.content_hash, outcome, monotonic())
 
     def succeed(self, accepted: Accepted) -> None:
         """Says that it was accepted. Nothing to say of a call that nobody can repeat."""
-        entry = self._entries.get(accepted.id)
+        entry = self._entries.get(accepted.id.int)
         if entry is None:
             return
         entry.outcome.set_result(accepted.response)
         if accepted.response.ByteSize() > LARGEST:
-            del self._entries[accepted.id]
+            del self._entries[accepted.id.int]
 
     def fail(self, accepted: Accepted, error: BaseException) -> None:
         """Says that it was not: the next one tries by itself."""
-        entry = self._entries.pop(accepted.id, None)
+        entry = self._entries.pop(accepted.id.int, None)
         if entry is None:
             return
         # Whoever shares it must not be cancelled because this client went away.

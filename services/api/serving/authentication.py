@@ -80,9 +80,14 @@ class Authenticator:
 
 def _given(metadata: Metadata) -> str | None:
     """What a call presents; None if that is nothing, or more than one thing."""
-    given = [value for name, value in metadata if name == "authorization"]
-    # Two headers may mean that somebody in between added one: which of them counts must not be guessed.
-    return given[0] if len(given) == 1 and isinstance(given[0], str) else None
+    given = None
+    for name, value in metadata:
+        if name == "authorization":
+            if given is not None:
+                # Somebody in between may have added one: which of them counts must not be guessed.
+                return None
+            given = value
+    return given if isinstance(given, str) else None
 
 
 def _digest(given: str) -> bytes:
