@@ -13,8 +13,11 @@ from octavo.v1.notification_service_pb2 import SendSmsResponse
 
 SEND_SMS = "/octavo.v1.NotificationService/SendSms"
 SEND_BATCH = "/octavo.v1.NotificationService/SendBatch"
-ROUNDS = amount(3, 1)
-SECONDS = amount(4.0, 0.5)
+ROUNDS = amount(9, 1)
+"""Many and short: a machine that others share changes its speed from one second to the next."""
+SECONDS = amount(1.5, 0.5)
+TIMED_ROUNDS = amount(5, 1)
+TIMED_SECONDS = amount(3.0, 0.5)
 BATCH = 100
 
 
@@ -52,6 +55,9 @@ def figures() -> Iterator[Figure]:
             yield Figure("api.send_batch_of_100.cpu", median(taken["batch"]) / BATCH, "µs", floor, "<= 0.5")
             yield Figure("api.memory", resident_megabytes(pid), "MB", None, "<= 150")
             half = median(rates["api"]) / 2
-            seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS * 2, rate=half)
-            yield Figure("api.send_sms.p50_at_half_rate", seen["p50_ms"], "ms")
-            yield Figure("api.send_sms.p99_at_half_rate", seen["p99_ms"], "ms", None, "<= 15")
+            seen = [
+                offer(address, SEND_SMS, requests, key=key, seconds=TIMED_SECONDS, rate=half)
+                for _ in range(TIMED_ROUNDS)
+            ]
+            yield Figure("api.send_sms.p50_at_half_rate", median([one["p50_ms"] for one in seen]), "ms")
+            yield Figure("api.send_sms.p99_at_half_rate", median([one["p99_ms"] for one in seen]), "ms", None, "<= 15")

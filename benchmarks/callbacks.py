@@ -27,8 +27,8 @@ from octavo.storage.send import Recorded, claim_notifications, record_outcomes
 from octavo.topics import RECEIPTS
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 
-ROUNDS = amount(3, 1)
-SECONDS = amount(4.0, 0.5)
+ROUNDS = amount(9, 1)
+SECONDS = amount(1.5, 0.5)
 AT_ONCE = 64
 """Connections that leave a receiver half idle: each waits for Kafka's acknowledgement."""
 MANY_AT_ONCE = 256

@@ -14,7 +14,7 @@ from benchmarks.work import accepted_texts, course, persist, service, total
 from octavo.topics import DB_SMS, SEND_SMS
 
 COUNT = amount(6_000, 2_000)
-ROUNDS = amount(3, 1)
+ROUNDS = amount(5, 1)
 AT_ONCE = 200
 SMS = ("mmg", "firetext")
 QUIET = {"receipts": False}

@@ -6,24 +6,26 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
 from benchmarks.amount import amount
 from benchmarks.api import SEND_SMS
-from benchmarks.figure import Figure, p99
+from benchmarks.figure import Figure, median, p99
 from benchmarks.load import offer
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
 from benchmarks.simulator import behave, ledger_count
 from benchmarks.stacks import stack, texts
+from deploy.local.stack import Stack
 from octavo.v1.notification_service_pb2 import SendSmsResponse
 
 PEER_CPU_MS = 11.0
 """CPU of the nearest peer for one notification: 10 to 12 ms (measured on the same kind of machine)."""
 PEER_RATE = 175.0
 OURS = ("api", "persister", "dispatcher", "kafka", "postgres")
-SECONDS = amount(10.0, 0.5)
+ROUNDS = amount(3, 1)
+SECONDS = amount(7.0, 0.5)
 SLOW_RATE = 5.0
 SLOW_CALLS = amount(300, 5)
 
@@ -40,23 +42,36 @@ def figures() -> Iterator[Figure]:
 
         yield from _slow(address, key, requests, simulator)
 
-        before = {name: cpu_seconds(running.pid(name)) for name in OURS}
-        there = ledger_count(simulator)
-        begun = time.monotonic()
-        seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS, concurrency=128)
-        wait_until(lambda: ledger_count(simulator) >= there + seen["calls"], 300)
-        whole = time.monotonic() - begun
-        used = {name: cpu_seconds(running.pid(name)) - before[name] for name in OURS}
-        yield Figure("end_to_end.accept_rate", seen["calls"] / seen["seconds"], "/s")
-        yield Figure("end_to_end.rate", seen["calls"] / whole, "/s", PEER_RATE, ">= 10")
-        yield Figure("end_to_end.cpu", sum(used.values()) / seen["calls"] * 1000, "ms", None, "<= 1.0")
+        rounds = [_full(running, address, key, requests, simulator) for _ in range(ROUNDS)]
+        rate = median([one.rate for one in rounds])
+        yield Figure("end_to_end.accept_rate", median([one.accept_rate for one in rounds]), "/s")
+        yield Figure("end_to_end.rate", rate, "/s", PEER_RATE, ">= 10")
+        yield Figure("end_to_end.cpu", median([sum(one.cpu_ms.values()) for one in rounds]), "ms", None, "<= 1.0")
         for name in OURS:
-            yield Figure(f"end_to_end.cpu.{name}", used[name] / seen["calls"] * 1000, "ms")
+            yield Figure(f"end_to_end.cpu.{name}", median([one.cpu_ms[name] for one in rounds]), "ms")
         for name in ("api", "persister", "dispatcher", "callbacks"):
             yield Figure(f"{name}.memory_after_load", resident_megabytes(running.pid(name)), "MB", None, "<= 150")
 
-        half = seen["calls"] / whole / 2
-        yield from _at(address, key, requests, simulator, half)
+        yield from _at(address, key, requests, simulator, rate / 2)
+
+
+class _Round(NamedTuple):
+    """What a load that knows no bound came to; CPU is that of one notification, by process."""
+
+    accept_rate: float
+    rate: float
+    cpu_ms: dict[str, float]
+
+
+def _full(running: Stack, address: str, key: str, requests: list[bytes], simulator: str) -> _Round:
+    before = {name: cpu_seconds(running.pid(name)) for name in OURS}
+    there = ledger_count(simulator)
+    seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS, concurrency=128)
+    wait_until(lambda: ledger_count(simulator) >= there + seen["calls"], 300)
+    # From the first call: until then the load's own process begins.
+    whole = time.time() - seen["began"]
+    used = {name: (cpu_seconds(running.pid(name)) - before[name]) / seen["calls"] * 1000 for name in OURS}
+    return _Round(seen["calls"] / seen["seconds"], seen["calls"] / whole, used)
 
 
 def _slow(address: str, key: str, requests: list[bytes], simulator: str) -> Iterator[Figure]:

@@ -36,7 +36,7 @@ def offer(
     rate: float = 0,
     authority: str = "",
 ) -> dict[str, Any]:
-    """Runs the load beside this process; calls, failures, seconds, p50_ms, p99_ms."""
+    """Runs the load beside this process; calls, failures, began (as time.time()), seconds, p50_ms, p99_ms."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(len(one).to_bytes(4, "big") + one for one in requests))
         file.flush()
@@ -87,7 +87,7 @@ async def _load(
     async with _channel(address, authority) as channel:
         call: Any = channel.unary_unary(method)
         await channel.channel_ready()
-        begun = time.perf_counter()
+        began, begun = time.time(), time.perf_counter()
         end = begun + seconds
         turn = 0
 
@@ -118,6 +118,7 @@ async def _load(
     return {
         "calls": len(took),
         "failures": failures,
+        "began": began,
         "seconds": whole,
         "p50_ms": took[len(took) // 2] * 1000 if took else 0.0,
         "p99_ms": p99(took) * 1000 if took else 0.0,
