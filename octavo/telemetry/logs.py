@@ -31,7 +31,7 @@ def configure(service: str, form: str = "auto", level: str = "INFO", stream: Tex
         structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     )
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[_Calm(), *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
@@ -48,6 +48,21 @@ def configure(service: str, form: str = "auto", level: str = "INFO", stream: Tex
     # kafka-python tells of every reconnect while a broker is away: the loops say `waiting` for all of it.
     logging.getLogger("kafka").setLevel(logging.ERROR)
     logging.getLogger("kafka.cluster").addFilter(_is_worth_telling)
+
+
+class _Calm:
+    """Lets through one event a minute of each part that waits, and of why: they look every second or so."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[object, object], float] = {}
+
+    def __call__(self, _logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if event["event"] == "waiting" and "what" in event:
+            kind, now = (event["what"], event.get("error")), monotonic()
+            if now - self._told.get(kind, -SELDOM_SECONDS) < SELDOM_SECONDS:
+                raise structlog.DropEvent
+            self._told[kind] = now
+        return event
 
 
 class _Seldom(logging.Filter):

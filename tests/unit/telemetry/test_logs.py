@@ -40,6 +40,29 @@ def test_each_try_to_reach_a_broker_is_not_told_of(lines):
     )
 
 
+def test_what_waits_says_so_once_a_minute(lines, monkeypatch):
+    clock = [1_000.0]
+    monkeypatch.setattr(logs, "monotonic", lambda: clock[0])
+    log = structlog.get_logger()
+    for _ in range(60):
+        log.warning("waiting", what="due", error="the database does not answer")
+        log.warning("waiting", what="audit", error="the database does not answer")
+        clock[0] += 1
+    log.warning("waiting", what="due", error="the database refuses")
+    log.warning("waiting", what="due", error="the database does not answer")
+    log.warning("waiting", topic="db-sms", attempt=1)
+    log.warning("waiting", topic="db-sms", attempt=2)
+    told = [(line.get("what", line.get("topic")), line.get("error", "")) for line in lines()]
+    assert told == [
+        ("due", "the database does not answer"),
+        ("audit", "the database does not answer"),
+        ("due", "the database refuses"),
+        ("due", "the database does not answer"),
+        ("db-sms", ""),
+        ("db-sms", ""),
+    ]
+
+
 def test_an_event_is_one_line_of_json_with_service_level_and_time(lines):
     structlog.get_logger().info("started", parts=["a"])
     (line,) = lines()
