@@ -138,11 +138,23 @@ def test_a_request_id_too_old_or_too_far_ahead_is_refused(age):
 
 REQUEST = str(uuid7(NOW, b"0123456789"))
 UUID4 = "2d9f1c70-5a1e-4a3b-9c55-6f0e8d7b4a11"
+# Of version 7 by its digit, and of a variant that has no versions.
+OTHER_VARIANT = f"{REQUEST[:19]}c{REQUEST[20:]}"
 
 
 @pytest.mark.parametrize(
     "text",
-    [UUID4, "", "x", f"{{{REQUEST}}}", f"urn:uuid:{REQUEST}", REQUEST.replace("-", ""), "a" * 36, "\x00" * 36],
+    [
+        UUID4,
+        OTHER_VARIANT,
+        "",
+        "x",
+        f"{{{REQUEST}}}",
+        f"urn:uuid:{REQUEST}",
+        REQUEST.replace("-", ""),
+        "a" * 36,
+        "\x00" * 36,
+    ],
 )
 def test_what_is_not_a_plain_uuid7_is_refused(text):
     with pytest.raises(Invalid) as caught:
