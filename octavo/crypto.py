@@ -36,11 +36,11 @@ class Randomness:
         self._block = BytesIO()
 
     def take(self, size: int) -> bytes:
-        """So many bytes, which nobody else gets; 4,096 at most."""
-        # A read is one step: no other thread gets the same, not even while both find the block used up.
+        """So many bytes, which nobody else gets."""
+        # A read is one step under the interpreter's lock: no other thread gets the same, even where both find the block used up.
         taken = self._block.read(size)
         while len(taken) < size:
-            self._block = BytesIO(os.urandom(_BLOCK_BYTES))
+            self._block = BytesIO(os.urandom(max(size, _BLOCK_BYTES)))
             taken = self._block.read(size)
         return taken
 

@@ -108,14 +108,14 @@ class AesGcmForm:
     def begin_anew(self) -> None:
         """Begins with a salt of its own."""
         self._lock = Lock()
-        self._salt = _NO_SALT
+        self._salt: _Salt | None = None
         self._remembered = _Remembered(self._most_salts)
 
     def seal(self, content: bytes) -> bytes:
         """The content, encrypted under a salt of the first key."""
         salt = self._salt
-        # A step of an iterator is one step: without a lock, threads take no more of a salt than there is.
-        if next(salt.left, None) is None:
+        # To go on with an iterator is one step under the interpreter's lock: threads take no more of a salt than there is.
+        if salt is None or next(salt.left, None) is None:
             salt = self._another()
         nonce = self._take(_NONCE_BYTES)
         return salt.head + nonce + salt.cipher.encrypt(nonce, content, None)
@@ -147,10 +147,11 @@ class AesGcmForm:
     def _another(self) -> "_Salt":
         """A salt with a message left, which is taken."""
         with self._lock:
-            if next(self._salt.left, None) is None:
-                salt = self._take(_SALT_BYTES)
-                self._salt = _Salt(self.mark + salt, self._derived(0, salt), iter(range(1, self._most)))
-            return self._salt
+            salt = self._salt
+            if salt is None or next(salt.left, None) is None:
+                drawn = self._take(_SALT_BYTES)
+                salt = self._salt = _Salt(self.mark + drawn, self._derived(0, drawn), iter(range(1, self._most)))
+            return salt
 
     def _derived(self, key: int, salt: bytes) -> AESGCM:
         return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt, _INFO).derive(self._keys[key]))
@@ -162,10 +163,6 @@ class _Salt(NamedTuple):
     head: bytes
     cipher: AESGCM
     left: Iterator[int]
-
-
-# Draws the first one when there is something to seal: a process that only opens needs none.
-_NO_SALT = _Salt(b"", AESGCM(bytes(_KEY_BYTES)), iter(()))
 
 
 class _Opener(NamedTuple):

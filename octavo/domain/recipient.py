@@ -99,9 +99,9 @@ def parse_phone(text: str, default_region: str = DEFAULT_REGION, *, field: str =
 # The cache serves repeated sends to few numbers. It is small because it holds personal data, in memory only.
 @lru_cache(maxsize=1_024)
 def _parse_phone(text: str, default_region: str) -> PhoneNumber | Reason:
-    home = _home(default_region)
-    if home is not None and (plain := home.written.fullmatch(text)) is not None:
-        return PhoneNumber(f"+{home.code}{plain['national']}", home.region, international=False)
+    # Before anything is taken away: most are written plainly.
+    if plain := _mobile_at_home(text, default_region):
+        return plain
     dialled = _PUNCTUATION.sub("", text)
     if not _DIALLED.fullmatch(dialled):
         return _not_dialled(dialled)
@@ -156,27 +156,36 @@ def _mobile(dialled: str, default_region: str) -> PhoneNumber | None:
     phonenumbers tries every kind of number of every region that shares the code. It would come to the same: the main region is
     the first that it tries, and its mobiles are no other kind (a test compares the two).
     """
-    at_home = _code_of(default_region)
-    if dialled.startswith("+"):
-        candidates = [(int(dialled[1:end]), dialled[end:]) for end in (2, 3, 4) if dialled[1:end] and dialled[end:]]
-    else:
-        home = _mobiles_of(at_home)
-        before = home.prefix.match(dialled) if home and home.prefix else None
-        candidates = [(at_home, dialled[before.end() :])] if before else []
-    for code, national in candidates:
-        mobiles = _mobiles_of(code)
+    if at_home := _mobile_at_home(dialled, default_region):
+        return at_home
+    if not dialled.startswith("+"):
+        return None
+    for end in (2, 3, 4):
+        code, national = dialled[1:end], dialled[end:]
+        mobiles = _mobiles_of(int(code)) if code and national else None
         if mobiles and mobiles.pattern.fullmatch(national):
-            return PhoneNumber(f"+{code}{national}", mobiles.region, code != at_home)
+            return PhoneNumber(f"+{code}{national}", mobiles.region, mobiles.code != _code_of(default_region))
     return None
+
+
+def _mobile_at_home(dialled: str, default_region: str) -> PhoneNumber | None:
+    """The same in one step, of the default region alone: with its calling code, or as it is dialled there."""
+    written = _written_at_home(default_region)
+    found = written.fullmatch(dialled) if written else None
+    mobiles = _mobiles_of(_code_of(default_region)) if found else None
+    if found is None or mobiles is None:
+        return None
+    return PhoneNumber(f"+{mobiles.code}{found['national']}", mobiles.region, international=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Mobiles:
-    """What mobiles of a calling code's main region look like, and what is dialled before them at home."""
+    """What mobiles of a calling code's main region look like, and what is dialled before them at home, as a pattern."""
 
+    code: int
     region: str
     pattern: re.Pattern[str]
-    prefix: re.Pattern[str] | None
+    prefix: str | None
 
 
 @lru_cache(maxsize=1_024)
@@ -190,30 +199,18 @@ def _mobiles_of(code: int) -> _Mobiles | None:
     # A prefix that changes what follows it, or carries an area code, is for phonenumbers.
     dialled = metadata.national_prefix_for_parsing
     plain = dialled and "(" not in dialled and metadata.national_prefix_transform_rule is None
-    return _Mobiles(
-        region, re.compile(mobile.national_number_pattern), re.compile(dialled) if plain and dialled else None
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Home:
-    """How most texts of the default region are written: a mobile, with its calling code or as it is dialled, and nothing else."""
-
-    region: str
-    code: int
-    written: re.Pattern[str]
+    return _Mobiles(code, region, re.compile(mobile.national_number_pattern), dialled if plain else None)
 
 
 @lru_cache(maxsize=1_024)
-def _home(default_region: str) -> _Home | None:
-    """None where that takes more than a pattern. It finds what `_mobile` finds, in one step."""
-    code = _code_of(default_region)
-    mobiles = _mobiles_of(code)
+def _written_at_home(default_region: str) -> re.Pattern[str] | None:
+    """How a mobile is written in a region, without punctuation; None where phonenumbers has to decide."""
+    mobiles = _mobiles_of(_code_of(default_region))
     if mobiles is None:
         return None
-    # What is dialled before is found first and kept, as `_mobile` does.
-    before = rf"\+{code}" if mobiles.prefix is None else rf"\+{code}|(?>{mobiles.prefix.pattern})"
-    return _Home(mobiles.region, code, re.compile(f"(?:{before})(?P<national>{mobiles.pattern.pattern})", re.ASCII))
+    # What is dialled before is found first and kept, as phonenumbers does.
+    before = rf"\+{mobiles.code}" + ("" if mobiles.prefix is None else rf"|(?>{mobiles.prefix})")
+    return re.compile(f"(?:{before})(?P<national>{mobiles.pattern.pattern})", re.ASCII)
 
 
 @lru_cache(maxsize=1_024)

@@ -44,7 +44,9 @@ class NotificationServicer:
         """Sends one email."""
         return self._sending.send(request, current())
 
-    def SendBatch(self, request: pb.SendBatchRequest, _context: Context) -> Awaitable[object]:  # noqa: N802
+    def SendBatch(  # noqa: N802
+        self, request: pb.SendBatchRequest, _context: Context
+    ) -> Awaitable[pb.SendBatchResponse]:
         """Sends several messages."""
         return self._batches.send(request, current())
 

@@ -83,9 +83,17 @@ def test_several_threads_seal_and_open():
 def test_random_bytes_are_given_once_to_whichever_thread_asks():
     randomness = Randomness()
     with ThreadPoolExecutor(8) as threads:
-        taken = list(threads.map(lambda _: [randomness.take(10) for _ in range(2_000)], range(8)))
-    assert len({one for several in taken for one in several}) == 16_000
-    assert {len(one) for several in taken for one in several} == {10}
+        # A block ends in the middle of what is asked for, again and again.
+        sizes = (10, 12, 16)
+        taken = list(threads.map(lambda _: [randomness.take(sizes[n % 3]) for n in range(2_000)], range(8)))
+    assert len({one[:10] for several in taken for one in several}) == 16_000
+    assert [[len(one) for one in several] for several in taken] == [[sizes[n % 3] for n in range(2_000)]] * 8
+
+
+def test_more_random_bytes_than_are_drawn_at_once():
+    taken = Randomness().take(10_000)
+    assert len(taken) == 10_000
+    assert len(set(taken)) > 200
 
 
 # From Python 3.12 on it warns of threads, none of which the child waits for.

@@ -22,9 +22,9 @@ def check_sizes(messages: Iterable[Outgoing]) -> int:
     """Bytes of all values together. Raises Invalid if a message is larger than its topic takes."""
     together = 0
     for message in messages:
-        value = len(message.value)
-        together += value
-        size = value + len(message.key)
+        length = len(message.value)
+        together += length
+        size = length + len(message.key)
         if message.headers:
             size += sum(len(name) + len(value) for name, value in message.headers)
         if size + _FRAME > largest_of(message.topic):

@@ -85,7 +85,7 @@ class Wishes:
                 recipient=recipient,
                 recipient_hash=self._hasher.recipient(service_id, normalised(recipient)),
                 personalisation=personalisation,
-                # What can't be repeated is compared with nothing.
+                # What can't be repeated is compared with nothing: its id is random.
                 content_hash=self._content(request, service_id, key_type) if request_id else b"",
                 request_id=request_id,
                 id=repeatable_id(request_id, service.id, self._id_key) if request_id else uuid7(now, randomness),
@@ -100,8 +100,6 @@ class Wishes:
 
         Raises Invalid with every field that breaks a rule.
         """
-        if wish.send_at is None and not _sender(wish.request):
-            return
         try:
             _check_sender(wish.request, service)
             check_send_at(wish.send_at, now)
@@ -132,11 +130,6 @@ class Wishes:
         faults.read(_check_sender, request, service)
         faults.read(check_send_at, send_at, now)
         faults.tell()
-
-
-def _sender(request: SendRequest) -> str:
-    """The sender that is asked for; empty for the service's own."""
-    return request.sms_sender if isinstance(request, pb.SendSmsRequest) else request.reply_to
 
 
 def _check_sender(request: SendRequest, service: Service) -> None:

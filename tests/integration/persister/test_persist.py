@@ -66,11 +66,19 @@ def test_a_value_too_large_for_an_index_is_dead_and_holds_up_no_other(engine):
     assert bench.committed() == [3]
 
 
-def test_the_same_id_twice_in_a_batch_is_one_row_and_one_send(engine):
-    bench, message = Bench(engine, API_SMS), accepted()
+@pytest.mark.parametrize("content_hash", [b"c" * 16, b""])
+def test_the_same_id_twice_in_a_batch_and_in_the_next_is_one_row_and_another_send(engine, content_hash):
+    bench, message = Bench(engine, API_SMS), accepted(content_hash=content_hash)
     bench.arrives(message, message)
     bench.step()
     assert bench.sent() == [message.id]
+    bench.arrives(message)
+    with capture_logs() as lines:
+        bench.step()
+    assert "other content" not in [line["event"] for line in lines]
+    assert bench.rows("SELECT id FROM notifications") == [(UUID(bytes=message.id),)]
+    # It was not taken up yet, so a dispatcher is to see it: the claim is what makes it one call.
+    assert bench.sent() == [message.id, message.id]
 
 
 def test_two_contents_under_one_id_are_the_first_of_them(engine):

@@ -28,3 +28,14 @@ def test_services_without_calls_are_forgotten():
     shares.end(one)
     assert not list(shares)
     shares.begin(one)
+
+
+def test_the_services_that_have_anything_are_named():
+    shares, one, other = share_of_calls(10), uuid4(), uuid4()
+    for service in (one, other, one):
+        shares.begin(service)
+    shares.end(other)
+    assert list(shares) == [one]
+    assert one in shares
+    assert other not in shares
+    assert (len(shares), shares.total()) == (1, 2)

@@ -13,6 +13,7 @@ from octavo.domain.notification import Status
 from octavo.domain.recipient import (
     EmailAddress,
     PhoneNumber,
+    _mobile_at_home,
     normalised,
     parse_email,
     parse_phone,
@@ -237,3 +238,30 @@ def test_mobiles_of_every_country_are_told_as_phonenumbers_tells_them():
                 assert found.international == (phonenumbers.country_code_for_region(default) != number.country_code)
             compared += 1
     assert compared > 1_000
+
+
+def test_what_looks_like_a_mobile_at_home_is_one():
+    draw, found = random.Random(11), 0
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+        if example is None or metadata is None:
+            continue
+        for _ in range(20):
+            digits = list(str(example.national_number))
+            for place in draw.sample(range(len(digits)), 2):
+                digits[place] = draw.choice("0123456789")
+            for before in ("", "0", metadata.national_prefix or "", f"+{example.country_code}"):
+                text = before + "".join(digits)
+                plain = _mobile_at_home(text, region)
+                if plain is None:
+                    continue
+                wanted = phonenumbers.parse(text, region)
+                assert plain.e164 == phonenumbers.format_number(wanted, phonenumbers.PhoneNumberFormat.E164)
+                assert plain.country == phonenumbers.region_code_for_number(wanted)
+                assert phonenumbers.number_type(wanted) in {
+                    phonenumbers.PhoneNumberType.MOBILE,
+                    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+                }
+                found += 1
+    assert found > 1_000
