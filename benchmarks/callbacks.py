@@ -28,6 +28,7 @@ from octavo.topics import RECEIPTS
 from octavo.v1.messages_pb2 import NotificationMessage, ReceiptMessage
 
 ROUNDS = amount(9, 1)
+"""Many and short, as for the api."""
 SECONDS = amount(1.5, 0.5)
 AT_ONCE = 64
 """Connections that leave a receiver half idle: each waits for Kafka's acknowledgement."""

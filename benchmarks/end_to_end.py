@@ -13,10 +13,11 @@ import grpc
 from benchmarks.amount import amount
 from benchmarks.api import SEND_SMS
 from benchmarks.figure import Figure, median, p99
-from benchmarks.load import offer
+from benchmarks.load import answered, offer
 from benchmarks.processes import cpu_seconds, resident_megabytes, wait_until
 from benchmarks.simulator import behave, ledger_count
 from benchmarks.stacks import stack, texts
+from benchmarks.work import REST_SECONDS
 from deploy.local.stack import Stack
 from octavo.v1.notification_service_pb2 import SendSmsResponse
 
@@ -56,7 +57,7 @@ def figures() -> Iterator[Figure]:
 
 
 class _Round(NamedTuple):
-    """What a load that knows no bound came to; CPU is that of one notification, by process."""
+    """What came of callers that call again at once; CPU is that of one notification, by process."""
 
     accept_rate: float
     rate: float
@@ -66,10 +67,12 @@ class _Round(NamedTuple):
 def _full(running: Stack, address: str, key: str, requests: list[bytes], simulator: str) -> _Round:
     before = {name: cpu_seconds(running.pid(name)) for name in OURS}
     there = ledger_count(simulator)
-    seen = offer(address, SEND_SMS, requests, key=key, seconds=SECONDS, concurrency=128)
+    seen = answered(offer(address, SEND_SMS, requests, key=key, seconds=SECONDS, concurrency=128))
     wait_until(lambda: ledger_count(simulator) >= there + seen["calls"], 300)
     # From the first call: until then the load's own process begins.
-    whole = time.time() - seen["began"]
+    whole = time.monotonic() - seen["began"]
+    # For what comes after a provider's last answer.
+    time.sleep(REST_SECONDS)
     used = {name: (cpu_seconds(running.pid(name)) - before[name]) / seen["calls"] * 1000 for name in OURS}
     return _Round(seen["calls"] / seen["seconds"], seen["calls"] / whole, used)
 

@@ -39,13 +39,17 @@ def execute(url: str, statement: str, values: tuple[object, ...] = ()) -> list[t
         return cursor.fetchall() if cursor.description else []
 
 
+WRITTEN = ("07400{}", "+447400{}", "07400 {}")
+"""Ways to write a number."""
+
+
 def texts(template_id: str, count: int = 5_000) -> list[SendSmsRequest]:
-    """Requests to different numbers, with different values."""
+    """Requests to different numbers, written in different ways, with different values."""
     draw = random.Random(7)
     return [
         SendSmsRequest(
             template_id=template_id,
-            phone_number=f"07400{draw.randrange(100_000, 999_999)}",
+            phone_number=WRITTEN[number % len(WRITTEN)].format(draw.randrange(100_000, 999_999)),
             personalisation={"name": f"Person {number}", "code": f"{draw.randrange(100_000):05}"},
             reference=f"bench-{number}",
         )
