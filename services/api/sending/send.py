@@ -25,7 +25,7 @@ from services.api.sending.accept import (
 from services.api.sending.earlier import Earlier
 from services.api.sending.guests import Guests
 from services.api.sending.limiting import Limits
-from services.api.sending.repeats import Repeats, reused
+from services.api.sending.repeats import Repeats, SharedOutcome, reused
 from services.api.sending.wish import SendRequest, Wish, Wishes
 from services.api.serving.caller import Caller, current
 
@@ -82,7 +82,7 @@ class Sending:
         self.repeats.succeed(made)
         return made.response
 
-    def begin(self, made: Accepted, request: SendRequest) -> asyncio.Future[SendResponse] | None:
+    def begin(self, made: Accepted, request: SendRequest) -> SharedOutcome | None:
         """The outcome of the same call, if one was made moments ago; else this one is under way, until it succeeds or fails.
 
         Raises AlreadyExists if the request_id came with another content.
@@ -159,6 +159,6 @@ def may_send(caller: Caller) -> tuple[Service, ApiKey]:
     return service, key
 
 
-async def shared(outcome: asyncio.Future[SendResponse]) -> SendResponse:
+async def shared(outcome: SharedOutcome) -> SendResponse:
     """The outcome of a call that somebody else made."""
-    return await asyncio.shield(outcome)
+    return await asyncio.shield(outcome) if isinstance(outcome, asyncio.Future) else outcome
