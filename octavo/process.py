@@ -8,8 +8,8 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import structlog
@@ -147,47 +147,56 @@ def _tell_of_the_unread() -> None:
 
 
 async def _serve(settings: OpsSettings, service: str, make: Callable[[], Sequence[Part]]) -> int:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stopping.set)
-    parts = make()
-    started: list[Part] = []
-    try:
-        operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
-    except Misconfigured as error:
-        report(error.faults)
-        return EXIT_MISCONFIGURED
-    try:
+    with _told_to_stop() as stopping:
+        parts = make()
+        started: list[Part] = []
         try:
-            # What the others need starts first, as it is drained last.
-            for part in reversed(parts):
-                await part.start()
-                started.append(part)
+            operators = await _operators(settings, started, expected=len(parts), stopping=stopping)
         except Misconfigured as error:
             report(error.faults)
-            status = EXIT_MISCONFIGURED
-        else:
-            _spare_the_collector()
-            log.info("started", service=service, version=VERSION, parts=[part.name for part in parts])
-            status = await _until_stopped(stopping, parts)
-        stopping.set()
-        log.info("draining", service=service)
-        # In order: what feeds the others stops first.
-        for part in reversed(started):
-            await part.drain()
-        log.info("ended", service=service, status=status)
-        _heed_no_more(loop)
-        return status
-    finally:
-        await operators.cleanup()
+            return EXIT_MISCONFIGURED
+        try:
+            return await _begin_and_drain(service, parts, started, stopping)
+        finally:
+            await operators.cleanup()
 
 
-def _heed_no_more(loop: asyncio.AbstractEventLoop) -> None:
-    """It has ended well: whoever tells it so once more, while it goes, does not end it otherwise."""
+async def _begin_and_drain(service: str, parts: Sequence[Part], started: list[Part], stopping: asyncio.Event) -> int:
+    try:
+        # What the others need starts first, as it is drained last.
+        for part in reversed(parts):
+            await part.start()
+            started.append(part)
+    except Misconfigured as error:
+        report(error.faults)
+        status = EXIT_MISCONFIGURED
+    else:
+        _spare_the_collector()
+        log.info("started", service=service, version=VERSION, parts=[part.name for part in parts])
+        status = await _until_stopped(stopping, parts)
+    stopping.set()
+    log.info("draining", service=service)
+    # In order: what feeds the others stops first.
+    for part in reversed(started):
+        await part.drain()
+    log.info("ended", service=service, status=status)
+    return status
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[asyncio.Event]:
+    """Is set by SIGTERM and SIGINT. Once left, they are ignored: whoever tells it once more, while it goes, changes nothing.
+
+    The loop's own handlers can't be replaced in one step: to remove one brings back, for a moment, what ends the process at once.
+    """
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(stopping.set))
+    try:
+        yield stopping
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _spare_the_collector() -> None:
