@@ -170,22 +170,20 @@ def _mobile(dialled: str, default_region: str) -> PhoneNumber | None:
 
 def _mobile_at_home(dialled: str, default_region: str) -> PhoneNumber | None:
     """The same in one step, of the default region alone: with its calling code, or as it is dialled there."""
-    written = _written_at_home(default_region)
-    found = written.fullmatch(dialled) if written else None
-    mobiles = _mobiles_of(_code_of(default_region)) if found else None
-    if found is None or mobiles is None:
-        return None
-    return PhoneNumber(f"+{mobiles.code}{found['national']}", mobiles.region, international=False)
+    mobiles = _mobiles_of(_code_of(default_region))
+    if mobiles and (found := mobiles.at_home.fullmatch(dialled)):
+        return PhoneNumber(f"+{mobiles.code}{found['national']}", mobiles.region, international=False)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Mobiles:
-    """What mobiles of a calling code's main region look like, and what is dialled before them at home, as a pattern."""
+    """What mobiles of a calling code's main region look like, and how they are written at home, without punctuation."""
 
     code: int
     region: str
     pattern: re.Pattern[str]
-    prefix: str | None
+    at_home: re.Pattern[str]
 
 
 @lru_cache(maxsize=1_024)
@@ -199,18 +197,11 @@ def _mobiles_of(code: int) -> _Mobiles | None:
     # A prefix that changes what follows it, or carries an area code, is for phonenumbers.
     dialled = metadata.national_prefix_for_parsing
     plain = dialled and "(" not in dialled and metadata.national_prefix_transform_rule is None
-    return _Mobiles(code, region, re.compile(mobile.national_number_pattern), dialled if plain else None)
-
-
-@lru_cache(maxsize=1_024)
-def _written_at_home(default_region: str) -> re.Pattern[str] | None:
-    """How a mobile is written in a region, without punctuation; None where phonenumbers has to decide."""
-    mobiles = _mobiles_of(_code_of(default_region))
-    if mobiles is None:
-        return None
+    national = mobile.national_number_pattern
     # What is dialled before is found first and kept, as phonenumbers does.
-    before = rf"\+{mobiles.code}" + ("" if mobiles.prefix is None else rf"|(?>{mobiles.prefix})")
-    return re.compile(f"(?:{before})(?P<national>{mobiles.pattern.pattern})", re.ASCII)
+    before = rf"\+{code}" + (f"|(?>{dialled})" if plain else "")
+    at_home = re.compile(f"(?:{before})(?P<national>{national})", re.ASCII)
+    return _Mobiles(code, region, re.compile(national), at_home)
 
 
 @lru_cache(maxsize=1_024)
