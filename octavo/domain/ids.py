@@ -98,7 +98,12 @@ def time_of(notification_id: UUID) -> datetime:
 
 def age_of(notification_id: UUID, now: datetime) -> timedelta:
     """How long ago the id was made; negative for a time to come. Any id will do, also one that is none of ours."""
-    return (_milliseconds(now) - (notification_id.int >> _TIMESTAMP_SHIFT)) * _MILLISECOND
+    return _age(notification_id, now) * _MILLISECOND
+
+
+def _age(one: UUID, now: datetime) -> int:
+    """The same, in milliseconds."""
+    return _milliseconds(now) - (one.int >> _TIMESTAMP_SHIFT)
 
 
 def span_of(notification_id: UUID) -> tuple[UUID, UUID]:
@@ -132,8 +137,7 @@ def check_request_id(request_id: str, now: datetime) -> UUID:
     parsed = _read(request_id)
     if parsed is None or parsed.int & _FIXED_MASK != _FIXED_BITS:
         raise Invalid.of("request_id", Reason.REQUEST_ID_NOT_UUID7, "request_id must be a UUIDv7")
-    age = _milliseconds(now) - (parsed.int >> _TIMESTAMP_SHIFT)
-    if not -_MAX_AHEAD <= age <= _MAX_AGE:
+    if not -_MAX_AHEAD <= _age(parsed, now) <= _MAX_AGE:
         raise Invalid.of(
             "request_id",
             Reason.REQUEST_ID_OUT_OF_RANGE,
@@ -160,8 +164,7 @@ def may_repeat(request_id: UUID, now: datetime) -> bool:
     One of the future is by a clock that goes ahead, and tells nothing of how long the id has been there. Ahead by less than
     FIRST_ATTEMPT, as many clocks are, it counts as new: for twice that time a repetition at another process is charged again.
     """
-    ago = _milliseconds(now) - (request_id.int >> _TIMESTAMP_SHIFT)
-    return not -_FIRST_ATTEMPT <= ago <= _FIRST_ATTEMPT
+    return not -_FIRST_ATTEMPT <= _age(request_id, now) <= _FIRST_ATTEMPT
 
 
 def row_id(job_id: UUID, row: int) -> UUID:
