@@ -50,18 +50,30 @@ def configure(service: str, form: str = "auto", level: str = "INFO", stream: Tex
     logging.getLogger("kafka.cluster").addFilter(_is_worth_telling)
 
 
+class _Told:
+    """When which kinds of events were last told of."""
+
+    def __init__(self) -> None:
+        self._at: dict[tuple[object, object], float] = {}
+
+    def lately(self, kind: tuple[object, object]) -> bool:
+        """Whether it was within SELDOM_SECONDS; if not, it is now."""
+        now = monotonic()
+        if now - self._at.get(kind, -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return True
+        self._at[kind] = now
+        return False
+
+
 class _Calm:
     """Lets through one event a minute of each part that waits, and of why: they look every second or so."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[object, object], float] = {}
+        self._told = _Told()
 
     def __call__(self, _logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        if event["event"] == "waiting" and "what" in event:
-            kind, now = (event["what"], event.get("error")), monotonic()
-            if now - self._told.get(kind, -SELDOM_SECONDS) < SELDOM_SECONDS:
-                raise structlog.DropEvent
-            self._told[kind] = now
+        if event["event"] == "waiting" and "what" in event and self._told.lately((event["what"], event.get("error"))):
+            raise structlog.DropEvent
         return event
 
 
@@ -71,16 +83,10 @@ class _Seldom(logging.Filter):
     def __init__(self, loggers: str) -> None:
         super().__init__()
         self._loggers = loggers
-        self._told: dict[tuple[str, str], float] = {}
+        self._told = _Told()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(self._loggers):
-            return True
-        kind, now = (record.name, str(record.msg)), monotonic()
-        if now - self._told.get(kind, -SELDOM_SECONDS) < SELDOM_SECONDS:
-            return False
-        self._told[kind] = now
-        return True
+        return not record.name.startswith(self._loggers) or not self._told.lately((record.name, str(record.msg)))
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:
