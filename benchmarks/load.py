@@ -88,7 +88,7 @@ async def _load(
     seconds: float,
     concurrency: int,
     rate: float,
-    id_field: int = 0,
+    id_field: int,
     authority: str = "",
 ) -> dict[str, Any]:
     given = cycle(requests) if not id_field else _with_ids(requests, id_field)

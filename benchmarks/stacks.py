@@ -12,6 +12,8 @@ from deploy.local.stack import Stack
 from octavo.v1.notification_service_pb2 import BatchItem, SendBatchRequest, SendEmailRequest, SendSmsRequest
 
 UNLIMITED = 1_000_000_000
+WRITTEN = ("07400{}", "+447400{}", "07400 {}")
+"""Ways to write a number."""
 
 
 @contextmanager
@@ -37,10 +39,6 @@ def execute(url: str, statement: str, values: tuple[object, ...] = ()) -> list[t
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
-
-
-WRITTEN = ("07400{}", "+447400{}", "07400 {}")
-"""Ways to write a number."""
 
 
 def texts(template_id: str, count: int = 5_000) -> list[SendSmsRequest]:
