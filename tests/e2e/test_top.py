@@ -20,9 +20,11 @@ STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 PICTURE = "\x1b[H"
 """The cursor goes to the top: a new picture begins."""
 OCTAVO = Path(sys.executable).with_name("octavo")
-# An interrupt byte is a signal only to those whose controlling terminal it comes from.
+# An interrupt byte is a signal only to those whose controlling terminal it comes from. What a shell starts in the background
+# ignores that signal, and so would all that it starts.
 ON_ITS_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
 METRICS = [f"{service}_METRICS_URL" for service in ("API", "PERSISTER", "DISPATCHER", "CALLBACKS")]
 
