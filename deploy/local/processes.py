@@ -22,6 +22,14 @@ def alive(pid: int) -> bool:
     return state not in {"Z", "X"}
 
 
+def command_of(pid: int) -> list[bytes]:
+    """Return what the process was started with; nothing when it has ended (or where there is no /proc)."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    except OSError:
+        return []
+
+
 def wait_until_gone(pids: Iterable[int], seconds: float) -> set[int]:
     """Wait until none of the processes runs, at most so many seconds; return those that still do."""
     deadline = time.monotonic() + seconds

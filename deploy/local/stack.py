@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local import environment, kafka, ports, postgres
+from deploy.local import environment, kafka, ports, postgres, probes
 from deploy.local.control import Control, StackFailed
 from deploy.local.files import read_json, write_json, write_private
 from deploy.local.instance import ROOT, Instance
@@ -262,8 +262,9 @@ class Stack(Control):
                 # A frozen program can't stop.
                 self._signal_family(info["pid"], signal.SIGCONT)
         self._stop_programs([name for name in states if name in SERVICES])
-        if not gracefully and states.get("kafka", {}).get("pid"):
-            # Its data are going to be removed; there is nothing to put in order.
+        if states.get("kafka", {}).get("pid") and not (gracefully and probes.kafka_ready(self._ports["kafka"])):
+            # Its data are going to be removed, or it is still starting: there is nothing to put in order. Told to stop
+            # at some points of its start, a broker waits for itself for ever.
             self._supervisor.stop_program("kafka")
             with suppress(ProcessLookupError):
                 os.kill(states["kafka"]["pid"], signal.SIGKILL)

@@ -16,7 +16,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.local.files import read_json, write_json, write_private
 from deploy.local.instance import ROOT, Instance
-from deploy.local.processes import alive, wait_until_gone
+from deploy.local.processes import alive, command_of, wait_until_gone
 from deploy.local.programs import Program
 
 WATCHDOG = "watchdog"
@@ -24,6 +24,9 @@ WATCHDOG = "watchdog"
 
 STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL"})
 """States in which supervisord runs no process of the program, and will not start one by itself."""
+
+_LAUNCH_SECONDS = 5.0
+"""How long a copy of supervisord may take until it is the program; a few milliseconds on an idle machine."""
 
 _NO_WAIT = False
 """For calls of supervisord that would otherwise answer only when the program has started or stopped."""
@@ -85,6 +88,7 @@ class Supervisor:
 
     def stop_program(self, name: str) -> None:
         """Have a program told to stop; nothing happens when it is stopped already."""
+        self._wait_launched(name)
         try:
             self._call("stopProcess", name, _NO_WAIT)
         except Fault as fault:
@@ -110,14 +114,25 @@ class Supervisor:
             self._process.wait()
         self._process = None
 
+    def _wait_launched(self, name: str) -> None:
+        """Wait until what was started a moment ago is a program, and no longer a copy of supervisord.
+
+        The copy takes a signal for one of supervisord's own and forgets it: the program would run on until it is
+        killed for not having stopped.
+        """
+        pid = self.states()[name]["pid"]
+        manager = self._call("getPID")
+        deadline = time.monotonic() + _LAUNCH_SECONDS
+        while pid and command_of(pid) == command_of(manager) and time.monotonic() < deadline:
+            time.sleep(0.005)
+
     def _silent_pid(self) -> int | None:
         """Return the process id of a supervisord of this instance that runs, but does not answer."""
         try:
             pid = int(self._pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return None
-        return pid if os.fsencode(self._configuration) in command.split(b"\0") and alive(pid) else None
+        return pid if os.fsencode(self._configuration) in command_of(pid) and alive(pid) else None
 
     def _answers(self, pid: int) -> bool:
         """Tell whether supervisord listens and is the process that the file names (ids are used again by others)."""

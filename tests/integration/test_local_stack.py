@@ -198,6 +198,14 @@ def test_a_failed_start_leaves_nothing_running_and_says_which_log_to_read(direct
     assert [status.state for status in stack.statuses()] == ["STOPPED"]
 
 
+def test_a_program_that_was_started_a_moment_ago_stops_when_told(directory):
+    with Stack(directory, {"postgres"}) as stack:
+        stack.stop_program("postgres")
+        for _ in range(30):
+            stack.start_program("postgres", ready=False)
+            stack.stop_program("postgres", 10)
+
+
 def test_an_interrupted_up_leaves_nothing_running(directory):
     # The last of them waits for the others, so that there is time to interrupt.
     parts = "kafka,postgres,api,persister"
