@@ -1,6 +1,7 @@
 """`python -m benchmarks [PART …]`: measures the parts, all if none is named, and shows them beside their floors."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = parser.parse_args(arguments).parts or list(PARTS)
     if unknown := set(names) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    # So that what was started for the measurement ends with it, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console() if Console().is_terminal else Console(width=150)
     around = circumstances()
     measured: list[Figure] = []
